@@ -1,0 +1,1 @@
+"""Conformance tests of the losses of an installed torch, and the machinery that runs and judges them."""

@@ -1,0 +1,46 @@
+"""The device axis: which devices there are, and why one is not."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+
+# Devices whose cells are always collected, so that a report shows what was not tested.
+EXPECTED = ("cpu", "cuda")
+
+
+def available_devices() -> list[str]:
+    """The types of device that torch can use here: cpu first, then accelerators."""
+    return [name for name in _known() if absence(name) is None]
+
+
+def default_devices() -> list[str]:
+    """What is tested unless devices are chosen: the expected ones, present or not, and all others."""
+    return list(dict.fromkeys([*EXPECTED, *available_devices()]))
+
+
+def _known() -> list[str]:
+    names = ["cpu", "cuda", "xpu", "mps"]
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return list(dict.fromkeys([*names, *([accelerator.type] if accelerator else [])]))
+
+
+@lru_cache(maxsize=None)
+def absence(device: str) -> str | None:
+    """Why a device cannot be used, or None if it can: whether a tensor can be put there and read back."""
+    try:
+        torch.zeros(1, device=device).cpu()
+    except Exception as error:  # each backend has its own class of error for a missing device
+        return f"no {device} device: {str(error).splitlines()[0]}"
+    return None
+
+
+def problem(device: str) -> str | None:
+    """What is wrong with a device that someone asks for by name, or None."""
+    try:
+        torch.device(device)
+    except RuntimeError:
+        return f"unknown device {device!r} (valid: {', '.join(_known())}, with an index such as cuda:0)"
+    why = absence(device)
+    return why and f"{why} (available: {', '.join(available_devices())})"

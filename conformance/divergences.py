@@ -1,0 +1,303 @@
+"""What torch is known to do otherwise than documented: one record each, as narrow as the defect.
+
+An example that a record covers counts as known and does not fail. Each record has a witness, a fixed
+call with what torch gives; `test_divergences` fails when a torch gives something else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from reference import FORMATS, Array
+from reference.embedding import COSINE_EPSILON
+
+from .judging import expect, judge
+from .mismatch import Mismatch
+
+HALVES = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A known divergence.
+
+    Attributes:
+        id: a stable name.
+        loss: name of the functional.
+        kind: "overflow", "underflow", "accuracy", "uninitialised", "convention" or "error".
+        covers: whether a mismatch of this loss in these formats is this divergence.
+        reason: what torch does, and what would be right.
+        witness: torch code that shows it; the last line is an expression.
+        gives: the number that the witness gives, or the name of the exception it raises.
+        truth: the number it should give.
+        formats: the floating-point formats concerned.
+    """
+
+    id: str
+    loss: str
+    kind: str
+    covers: Callable[[Mismatch], bool]
+    reason: str
+    witness: str
+    gives: float | str
+    truth: float
+    formats: tuple[str, ...] = tuple(FORMATS)
+
+
+def _arguments(mismatch: Mismatch) -> dict[str, Any]:
+    return dict(mismatch.case.arguments)
+
+
+def _reduced(mismatch: Mismatch, *reductions: str) -> bool:
+    return mismatch.case.arguments.get("reduction", "mean") in reductions
+
+
+def _intermediate_overflows(mismatch: Mismatch) -> bool:
+    """The value fits the format, but a result on the way to it, computed as documented, does not."""
+    return mismatch.worst is not None and mismatch.worst.overflows
+
+
+def _sums_in_own_format(mismatch: Mismatch) -> bool:
+    """The result is what summing in the narrow format itself explains, the float32 accumulator not."""
+    if mismatch.observed is None or not _reduced(mismatch, "mean", "sum"):
+        return False
+    narrow = replace(mismatch.case.format, accumulator=mismatch.case.format.name)
+    allowed = expect(mismatch.loss, replace(mismatch.case, format=narrow))
+    verdict = judge(mismatch.observed, allowed)
+    return verdict.conforms or verdict.overflows
+
+
+def _smoothing_sum_overflows(mismatch: Mismatch) -> bool:
+    """All terms of label smoothing together are beyond the format before they are scaled down."""
+    given = _arguments(mismatch)
+    smoothing = given.get("label_smoothing", 0.0)
+    if mismatch.worst is None or not smoothing or mismatch.worst.kind != "overflow":
+        return False
+    x = given["input"] if mismatch.loss.name == "cross_entropy" else given["linear_weight"]
+    classes = x.shape[0 if x.ndim == 1 or "linear_weight" in given else 1]
+    return bool(abs(mismatch.worst.expected) * classes / smoothing > mismatch.case.format.max)
+
+
+def _norms_underflow(mismatch: Mismatch) -> bool:
+    """The product of two squared norms is so small that the format cannot tell it from 0."""
+    a, b = mismatch.case.arguments["input1"], mismatch.case.arguments["input2"]
+    norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
+    return bool(np.any(norms < mismatch.case.format.smallest_normal))
+
+
+def _eps_vanishes(mismatch: Mismatch) -> bool:
+    """The sum of a rate and eps rounds to 0 in the format."""
+    given = _arguments(mismatch)
+    sums: Array = given["input"] + given.get("eps", 1e-8)
+    return given.get("log_input") is False and bool(np.any(mismatch.case.format.nearest(sums) == 0))
+
+
+def _empty_batch(mismatch: Mismatch) -> bool:
+    return mismatch.case.arguments["input"].size == 0 and _reduced(mismatch, "mean", "sum")
+
+
+def _weights_unexpanded(mismatch: Mismatch) -> bool:
+    """A weighted mean whose target broadcasts the input to more elements than there are weights."""
+    given = _arguments(mismatch)
+    shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
+    return _reduced(mismatch, "mean") and "weight" in given and given["weight"].shape != shape
+
+
+def _smoothed_bytes(mismatch: Mismatch) -> bool:
+    given = _arguments(mismatch)
+    bytes_given = given["target"].dtype == np.uint8
+    return bytes_given and "gather()" in mismatch.problem and "weight" in given
+
+
+def _overflow(loss: str, what: str, witness: str, gives: float, truth: float) -> Divergence:
+    reason = f"{what} overflows, so the result is infinite, nan or wrong although the true value fits"
+    return Divergence(
+        f"{loss}-overflow", loss, "overflow", _intermediate_overflows, reason, witness, gives, truth
+    )
+
+
+MEAN = "the sum before the mean is divided"
+BIG = "torch.full((2,), 3e38)"
+
+# A row each: loss, which intermediate result, the witness, what it gives, what is right.
+OVERFLOWS = (
+    _overflow("l1_loss", MEAN, f"F.l1_loss({BIG}, torch.zeros(2))", math.inf, 3e38),
+    _overflow(
+        "mse_loss", "the square before the mean", "F.mse_loss(torch.tensor([2e19, 0.0]), torch.zeros(2))",
+        math.inf, 2e38,
+    ),
+    _overflow("smooth_l1_loss", MEAN, f"F.smooth_l1_loss({BIG}, torch.zeros(2))", math.inf, 3e38),
+    _overflow("huber_loss", MEAN, f"F.huber_loss({BIG}, torch.zeros(2))", math.inf, 3e38),
+    _overflow(
+        "cross_entropy", MEAN,
+        "F.cross_entropy(torch.tensor([[3e38, 0.0], [3e38, 0.0]]), torch.tensor([1, 1]))", math.inf, 3e38,
+    ),
+    _overflow("nll_loss", MEAN, f"F.nll_loss(-{BIG}[:, None], torch.tensor([0, 0]))", math.inf, 3e38),
+    _overflow(
+        "linear_cross_entropy", "a logit, equal to the others,",
+        "F.linear_cross_entropy(torch.tensor([1e20]), torch.tensor([[1e20], [1e20]]), torch.tensor(0))",
+        math.nan, math.log(2),
+    ),
+    _overflow(
+        "binary_cross_entropy", MEAN,
+        "F.binary_cross_entropy(torch.zeros(2), torch.ones(2), weight=torch.full((2,), 3e36))",
+        math.inf, 3e38,
+    ),
+    _overflow(
+        "binary_cross_entropy_with_logits", MEAN,
+        f"F.binary_cross_entropy_with_logits({BIG}, torch.zeros(2))", math.inf, 3e38,
+    ),
+    _overflow("hinge_embedding_loss", MEAN, f"F.hinge_embedding_loss({BIG}, torch.ones(2))", math.inf, 3e38),
+    _overflow("soft_margin_loss", MEAN, f"F.soft_margin_loss({BIG}, -torch.ones(2))", math.inf, 3e38),
+    _overflow(
+        "poisson_nll_loss", "exp(input) and target * input, of which the difference is infinite,",
+        "F.poisson_nll_loss(torch.tensor(2e38), torch.tensor(2.0))", math.nan, math.inf,
+    ),
+    _overflow(
+        "gaussian_nll_loss", "the square before it is divided by the variance",
+        "F.gaussian_nll_loss(torch.tensor([1e20]), torch.tensor([0.0]), torch.tensor([1e10]))",
+        math.inf, 5e29,
+    ),
+    _overflow("kl_div", MEAN, f"F.kl_div(-{BIG}, torch.ones(2))", math.inf, 3e38),
+    _overflow(
+        "cosine_embedding_loss", "the product of the squared norms",
+        "F.cosine_embedding_loss(torch.tensor([1e20]), torch.tensor([1e20]), torch.tensor(1))",
+        math.nan, 0.0,
+    ),
+    _overflow(
+        "margin_ranking_loss", MEAN, f"F.margin_ranking_loss(-{BIG}, torch.zeros(2), torch.ones(2))",
+        math.inf, 3e38,
+    ),
+    _overflow(
+        "triplet_margin_loss", "the square under the root of the distance",
+        "F.triplet_margin_loss(torch.tensor([3e19, 3e19]), torch.zeros(2), torch.zeros(2))",
+        math.nan, 1.0,
+    ),
+    _overflow(
+        "triplet_margin_with_distance_loss", "the square under the root of the distance",
+        "F.triplet_margin_with_distance_loss(torch.tensor([3e19, 3e19]), torch.zeros(2), torch.zeros(2))",
+        math.nan, 1.0,
+    ),
+    _overflow(
+        "multi_margin_loss", "the sum before it is divided by the number of classes",
+        "F.multi_margin_loss(torch.tensor([0.0, 3e38, 3e38]), torch.tensor(0))", math.inf, 2e38,
+    ),
+    _overflow(
+        "multilabel_margin_loss", "the sum before it is divided by the number of classes",
+        "F.multilabel_margin_loss(torch.tensor([0.0, 3e38, 3e38]), torch.tensor([0, -1, -1]))",
+        math.inf, 2e38,
+    ),
+    _overflow(
+        "multilabel_soft_margin_loss", "the sum before it is divided by the number of classes",
+        f"F.multilabel_soft_margin_loss({BIG}, torch.zeros(2))", math.inf, 3e38,
+    ),
+    _overflow(
+        "ctc_loss", MEAN,
+        f"F.ctc_loss(-{BIG}[None, :, None], torch.empty((2, 0), dtype=torch.int64), (1, 1), (0, 0))",
+        math.inf, 3e38,
+    ),
+)  # fmt: skip
+
+OTHERS = (
+    Divergence(
+        "soft_margin_loss-exp", "soft_margin_loss", "overflow",
+        lambda m: m.worst is not None and m.worst.kind == "overflow"
+        and bool(np.any(-m.case.arguments["input"] * m.case.arguments["target"]
+                        > math.log(m.case.format.max))),
+        "log(1 + exp(-y x)) is infinite from -y x = log(max) on, where it equals -y x",
+        "F.soft_margin_loss(torch.tensor(100.0), torch.tensor(-1.0))", math.inf, 100.0,
+    ),
+    Divergence(
+        "cosine_embedding_loss-underflow", "cosine_embedding_loss", "underflow", _norms_underflow,
+        "the product of the squared norms, and the 1e-12 added to each, vanish in float16",
+        "F.cosine_embedding_loss(*torch.zeros((2, 1), dtype=torch.float16), torch.tensor(1))",
+        math.nan, 1.0, formats=("float16",),
+    ),
+    Divergence(
+        "poisson_nll_loss-eps", "poisson_nll_loss", "underflow", _eps_vanishes,
+        "the default eps of 1e-8 vanishes in float16, so log(input + eps) is infinite at 0",
+        "F.poisson_nll_loss(*torch.zeros((2, 1), dtype=torch.float16), log_input=False)",
+        math.nan, 0.0, formats=("float16",),
+    ),
+    Divergence(
+        "nll_loss-half-sum", "nll_loss", "accuracy", _sums_in_own_format,
+        "the CPU kernel sums losses and weights in half precision, not in float32",
+        "F.nll_loss(torch.full((257, 1), -1.125, dtype=torch.bfloat16), torch.zeros(257).long())",
+        1.1328125, 1.125, formats=HALVES,
+    ),
+    Divergence(
+        "cross_entropy-half-sum", "cross_entropy", "accuracy", _sums_in_own_format,
+        "the CPU kernel of nll_loss sums losses and weights in half precision, not in float32",
+        "F.cross_entropy(torch.zeros((3000, 2), dtype=torch.float16), torch.zeros(3000).long(), "
+        "reduction='sum')",
+        2084.0, 2080.0, formats=HALVES,
+    ),
+    Divergence(
+        "linear_cross_entropy-half-sum", "linear_cross_entropy", "accuracy", _sums_in_own_format,
+        "the CPU kernel of nll_loss sums losses and weights in half precision, not in float32",
+        "F.linear_cross_entropy(torch.zeros((3000, 1), dtype=torch.float16), "
+        "torch.zeros((2, 1), dtype=torch.float16), torch.zeros(3000).long(), reduction='sum')",
+        2084.0, 2080.0, formats=HALVES,
+    ),
+    Divergence(
+        "cross_entropy-smoothing-sum", "cross_entropy", "overflow", _smoothing_sum_overflows,
+        "label smoothing sums over the batch and all classes before it scales down",
+        "F.cross_entropy(torch.tensor([[0.0, -300.0]] * 300).half(), torch.zeros(300).long(), "
+        "label_smoothing=0.1, reduction='sum')",
+        math.inf, 4500.0,
+    ),
+    Divergence(
+        "linear_cross_entropy-smoothing-sum", "linear_cross_entropy", "overflow", _smoothing_sum_overflows,
+        "label smoothing sums over the batch and all classes before it scales down",
+        "F.linear_cross_entropy(torch.ones((300, 1)).half(), torch.tensor([[0.0], [-300.0]]).half(), "
+        "torch.zeros(300).long(), label_smoothing=0.1, reduction='sum')",
+        math.inf, 4500.0,
+    ),
+    Divergence(
+        "cross_entropy-uint8", "cross_entropy", "error", _smoothed_bytes,
+        "labels in uint8 are taken, but not together with weights, smoothing and the mean",
+        "F.cross_entropy(torch.zeros(1, 2), torch.zeros(1, dtype=torch.uint8), weight=torch.ones(2), "
+        "label_smoothing=0.5)",
+        "RuntimeError", math.log(2),
+    ),
+    Divergence(
+        "multi_margin_loss-empty", "multi_margin_loss", "uninitialised", _empty_batch,
+        "an empty batch gives what memory happens to hold; filled with nan first, nan",
+        "torch.use_deterministic_algorithms(True)\n"
+        "F.multi_margin_loss(torch.empty(0, 3), torch.empty(0).long(), reduction='sum')",
+        math.nan, 0.0,
+    ),
+    Divergence(
+        "multilabel_margin_loss-empty", "multilabel_margin_loss", "uninitialised", _empty_batch,
+        "an empty batch gives what memory happens to hold; filled with nan first, nan",
+        "torch.use_deterministic_algorithms(True)\n"
+        "F.multilabel_margin_loss(torch.empty(0, 3), torch.empty(0, 3).long(), reduction='sum')",
+        math.nan, 0.0,
+    ),
+    Divergence(
+        "l1_loss-weighted-mean", "l1_loss", "convention", _weights_unexpanded,
+        "the weighted mean divides by the weights' sum before they are broadcast to the losses",
+        "F.l1_loss(torch.ones(1), torch.zeros(2), weight=torch.ones(1))", 2.0, 1.0,
+    ),
+    Divergence(
+        "mse_loss-weighted-mean", "mse_loss", "convention", _weights_unexpanded,
+        "the weighted mean divides by the weights' sum before they are broadcast to the losses",
+        "F.mse_loss(torch.ones(1), torch.zeros(2), weight=torch.ones(1))", 2.0, 1.0,
+    ),
+)  # fmt: skip
+
+DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + OTHERS
+
+
+def covering(mismatch: Mismatch) -> Divergence | None:
+    """The record that covers a mismatch, or None where it is new."""
+    for record in DIVERGENCES:
+        concerned = record.loss == mismatch.loss.name and mismatch.case.format.name in record.formats
+        if concerned and record.covers(mismatch):
+            return record
+    return None

@@ -1,0 +1,92 @@
+"""The verdict: is what torch returned within what the oracle allows?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference import Array, Tracked, tracked
+from strategies import Case, Distance, is_real
+
+from .losses import Loss
+
+
+def expect(loss: Loss, case: Case) -> Tracked:
+    """What the oracle says of a case: the value, and the error allowed in it, element by element."""
+    arguments: dict[str, Any] = {}
+    for name, value in case.arguments.items():
+        if is_real(value):
+            arguments[name] = tracked(value, case.format)
+        else:
+            arguments[name] = value.formula if isinstance(value, Distance) else value
+    result = loss.oracle(**arguments)
+    # A result that depends on no real argument (no frame in any sequence) is exact.
+    return result if isinstance(result, Tracked) else tracked(result, case.format)
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element of a result that is farthest off, in units of its allowed error.
+
+    Attributes:
+        conforms: whether it is within the bound; then all are.
+        ratio: error / bound; nan where there is nothing to compare, inf beyond comparison.
+        index: where it is.
+        expected, bound, observed: what was expected there, give or take what, and what came.
+        overflows: whether an intermediate result of the formula is beyond the range of the format.
+    """
+
+    conforms: bool
+    ratio: float
+    index: tuple[int, ...] = ()
+    expected: float = 0.0
+    bound: float = 0.0
+    observed: float = 0.0
+    overflows: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Kind of a divergence: "nan", "overflow", "infinity" or "accuracy"."""
+        if np.isnan(self.observed):
+            return "nan"
+        if np.isinf(self.observed):
+            return "overflow"
+        return "accuracy" if np.isfinite(self.expected) else "infinity"
+
+
+@np.errstate(all="ignore")  # infinities and nans are compared, not computed with
+def judge(observed: Array, expected: Tracked) -> Worst:
+    """Compare torch's numbers with the oracle's.
+
+    A finite expected value wants a finite number within the bound, or an infinity where a finite bound
+    allows a number that rounds to one. An infinite value wants that infinity, nan wants nan.
+
+    Args:
+        observed: float64, the shape of `expected`.
+        expected: the oracle's value with its bound.
+    """
+    if observed.size == 0:
+        return Worst(True, 0.0)
+    value = np.asarray(expected.value)
+    got = observed.astype(value.dtype)
+    bound = np.where(np.isnan(expected.bound), np.inf, expected.bound)
+    form = expected.format
+    # Half a spacing above the largest number, from where on rounding gives infinity.
+    edge = np.ldexp(value.dtype.type(2) - form.unit_roundoff, form.max_exponent - 1)
+    may_overflow = (np.where(got > 0, value + bound, bound - value) >= edge) & np.isfinite(bound)
+    agrees = (got == value) | (np.isnan(got) & np.isnan(value)) | (np.isinf(got) & may_overflow)
+    comparable = np.isfinite(got) & np.isfinite(value)
+    ratio = np.where(agrees, 0, np.where(comparable, np.abs(got - value) / bound, np.inf))
+    index = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+    worst = float(ratio[index])
+    return Worst(
+        worst <= 1,
+        worst,
+        tuple(int(i) for i in index),
+        float(value[index]),
+        float(bound[index]),
+        float(got[index]),
+        bool(expected.peak[index] > form.max),
+    )

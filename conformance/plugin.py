@@ -1,0 +1,223 @@
+"""The pytest plugin: options, header, fixtures and the closing summary. Loaded by conftest.py."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import random
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+
+from reference import FORMATS
+
+if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
+    from .cells import Tally
+    from .losses import Loss
+
+OLDEST_TORCH = "2.6"
+PROFILES = ("dev", "ci", "nightly")
+
+# Examples are a matter of the cell: no deadline, and no database that a later run would depend on.
+settings.register_profile("dev", max_examples=100, deadline=None, derandomize=True, database=None)
+settings.register_profile("ci", settings.get_profile("dev"), print_blob=True)
+settings.register_profile("nightly", max_examples=2000, deadline=None, database=None, print_blob=True)
+settings.load_profile("dev")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the suite's options."""
+    group = parser.getgroup("conformance", "torch-loss-conformance")
+    group.addoption(
+        "--loss", action="append", default=[], metavar="NAME",
+        help="test this loss only; name of the functional or of the module; repeatable",
+    )  # fmt: skip
+    group.addoption(
+        "--device", action="append", default=[], metavar="DEVICE",
+        help="test on this device only, as torch spells it; repeatable; default: cpu, cuda, and "
+        "whatever other accelerator torch finds",
+    )  # fmt: skip
+    group.addoption(
+        "--dtype", action="append", default=[], metavar="NAME",
+        help=f"test this format only: {', '.join(FORMATS)}; repeatable",
+    )  # fmt: skip
+    group.addoption(
+        "--examples", metavar="N",
+        help="examples of each cell (loss, reduction, dtype, device); default: the profile's, 100",
+    )  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options and torch before anything runs."""
+    profile = config.getoption("hypothesis_profile", None)
+    if profile and profile not in PROFILES:
+        raise pytest.UsageError(_unknown("--hypothesis-profile", profile, PROFILES))
+    for name in config.option.dtype:
+        if name not in FORMATS:
+            raise pytest.UsageError(_unknown("--dtype", name, FORMATS))
+    _import_torch()
+    losses = importlib.import_module("conformance.losses")
+    known = [name for row in losses.LOSSES.values() for name in (row.name, row.module)]
+    for name in config.option.loss:
+        if name not in known:
+            raise pytest.UsageError(_unknown("--loss", name, known))
+    devices = importlib.import_module("conformance.devices")
+    for name in config.option.device:
+        problem = devices.problem(name)
+        if problem:
+            raise pytest.UsageError(f"--device: {problem}")
+    if config.option.examples is not None:
+        _set_examples(config.option.examples, profile or "dev")
+    if profile == "nightly" and config.getoption("hypothesis_seed") is None:
+        # Chosen here, so that every worker draws from the same seed and the header can tell it.
+        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
+
+
+def _unknown(option: str, name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{option}: unknown name {name!r}{hint} (valid: {', '.join(known)})"
+
+
+def _import_torch() -> None:
+    try:
+        torch = importlib.import_module("torch")
+    except (ImportError, OSError) as error:
+        mend = f"pip install 'torch>={OLDEST_TORCH}'"
+        raise pytest.UsageError(f"torch cannot be imported ({error}); install it: {mend}") from None
+    if torch.__version__ < OLDEST_TORCH:
+        found = f"torch {torch.__version__} is too old"
+        raise pytest.UsageError(f"{found}; this suite needs {OLDEST_TORCH} or newer")
+    # Workers share the cores already.
+    torch.set_num_threads(1)
+
+
+def _set_examples(text: str, profile: str) -> None:
+    if not text.isdecimal() or int(text) < 1:
+        raise pytest.UsageError(f"--examples: must be a whole number from 1 on, got {text!r}")
+    settings.register_profile("examples", settings.get_profile(profile), max_examples=int(text))
+    settings.load_profile("examples")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is tested, and how."""
+    import torch
+
+    from .devices import available_devices
+
+    build = torch.version.cuda or torch.version.hip
+    examples = settings().max_examples
+    return [
+        f"torch {torch.__version__} ({torch.version.git_version[:10]}, "
+        f"{'accelerator ' + build if build else 'cpu'} build), "
+        f"CPU capability {torch.backends.cpu.get_cpu_capability()}, "
+        f"devices {', '.join(available_devices())}",
+        f"profile {config.getoption('hypothesis_profile', None) or 'dev'}, {examples} examples a cell, "
+        f"seed {_base_seed(config)}",
+    ]
+
+
+def _base_seed(config: pytest.Config) -> int:
+    return int(config.getoption("hypothesis_seed", None) or 0)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that asks for ``cell`` every selected cell; absent devices are marked as skipped."""
+    if "cell" not in metafunc.fixturenames:
+        return
+    from .cells import all_cells
+    from .devices import absence, default_devices
+
+    option = metafunc.config.option
+    cells = all_cells(
+        selected_losses(metafunc.config),
+        [name for name in FORMATS if not option.dtype or name in option.dtype],
+        list(dict.fromkeys(option.device)) or default_devices(),
+    )
+    absent = {cell.device: absence(cell.device) for cell in cells}
+    marks = {device: [pytest.mark.skip(reason=reason)] for device, reason in absent.items() if reason}
+    metafunc.parametrize(
+        "cell", [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
+    )
+
+
+def selected_losses(config: pytest.Config) -> list[Loss]:
+    """The rows that ``--loss`` names, all by default."""
+    from .losses import LOSSES, find_loss
+
+    chosen = {find_loss(name).name for name in config.option.loss}
+    return [row for row in LOSSES.values() if not chosen or row.name in chosen]
+
+
+@pytest.fixture
+def base_seed(pytestconfig: pytest.Config) -> int:
+    """The seed from which each cell derives its own."""
+    return _base_seed(pytestconfig)
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
+    """A count for the test to fill; it travels with the test's report, also from a worker."""
+    from .cells import Tally
+
+    count = Tally(str(request.node.callspec.params["cell"]))
+    record_property("tally", vars(count))
+    return count
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect parametrized tests of losses that ``--loss`` does not name."""
+    if not config.option.loss:
+        return
+    chosen = {row.name for row in selected_losses(config)}
+    kept, dropped = [], []
+    for item in items:
+        params = getattr(item, "callspec", None) and item.callspec.params.values()  # type: ignore[attr-defined]
+        losses = {_loss_name(value) for value in params or ()} - {None}
+        (kept if losses <= chosen else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def _loss_name(param: Any) -> str | None:
+    loss = getattr(param, "loss", None)
+    return getattr(loss, "name", loss)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much was tested, how close it came to the bounds, and what is known to diverge."""
+    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.getreports(outcome)]
+    properties = [pair for report in reports for pair in report.user_properties]
+    tallies = [value for name, value in properties if name == "tally"]
+    if not tallies:
+        return
+    terminalreporter.section("torch-loss-conformance")
+    examples, cells = sum(tally["examples"] for tally in tallies), len(tallies)
+    terminalreporter.line(f"{examples} examples in {cells} cells; worst error / allowed error by dtype:")
+    for line in worst_table(tallies):
+        terminalreporter.line(line)
+    known: Counter[str] = Counter()
+    for tally in tallies:
+        known.update(tally["known"])
+    for divergence, count in sorted(known.items()):
+        terminalreporter.line(f"known divergence {divergence}: {count} examples")
+
+
+def worst_table(tallies: list[dict[str, Any]]) -> list[str]:
+    """The largest error / bound of each loss in each format, as lines of a table."""
+    worst: dict[tuple[str, str], float] = {}
+    for tally in tallies:
+        loss, _, form, _ = tally["cell"].split("-", 3)
+        worst[loss, form] = max(worst.get((loss, form), 0.0), tally["worst"])
+    losses = sorted({loss for loss, _ in worst})
+    width = max(map(len, losses))
+    lines = [" " * width + "".join(f"{form:>10}" for form in FORMATS)]
+    for loss in losses:
+        cells = (worst.get((loss, form)) for form in FORMATS)
+        lines.append(f"{loss:{width}}" + "".join("         -" if v is None else f"{v:10.2f}" for v in cells))
+    return lines

@@ -1,0 +1,153 @@
+"""Ways of running torch on a case.
+
+A way takes a loss, a case and its arguments as tensors, and returns torch's result, or None where the
+case cannot be put that way (an option that the module class does not have).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from hypothesis import HealthCheck, Phase, find, settings
+
+from reference import FORMATS, Array
+from strategies import Case, Distance, is_real
+
+from .losses import LOSSES, Loss
+
+Arguments: TypeAlias = dict[str, Any]
+Way: TypeAlias = Callable[[Loss, Case, Arguments], torch.Tensor | None]
+
+# How the deprecated arguments say what a reduction says. Given, they override `reduction`; without
+# reduction, `size_average` is ignored.
+LEGACY: dict[str, dict[str, Any]] = {
+    "mean": {"size_average": True, "reduction": "sum"},
+    "sum": {"size_average": False, "reduction": "mean"},
+    "none": {"size_average": True, "reduce": False, "reduction": "mean"},
+}
+
+
+def to_torch(value: Any, format: str, device: str) -> Any:
+    """An argument as torch takes it; real arrays become tensors of the format, exactly."""
+    if isinstance(value, Distance):
+        return _distance(value.source)
+    if not isinstance(value, np.ndarray):
+        return value
+    dtype = getattr(torch, format) if is_real(value) else None
+    return torch.tensor(value, dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=None)
+def _distance(source: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    # What runs is the very text that a case prints; it is a literal of strategies.embedding.
+    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = eval(source)
+    return function
+
+
+def arguments(case: Case, device: str) -> Arguments:
+    """The arguments of a case as fresh tensors on a device."""
+    return {name: to_torch(value, case.format.name, device) for name, value in case.arguments.items()}
+
+
+def to_numpy(tensor: torch.Tensor) -> Array:
+    """A tensor's numbers, exactly: floating ones as float64."""
+    detached = tensor.detach().cpu()
+    array: Array = (detached.double() if detached.is_floating_point() else detached).numpy()
+    return array
+
+
+@lru_cache(maxsize=None)
+def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a callable's parameters, in order."""
+    return tuple(inspect.signature(function).parameters)
+
+
+def functional(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor:
+    """Call ``torch.nn.functional``."""
+    result: torch.Tensor = getattr(torch.nn.functional, loss.name)(**arguments)
+    return result
+
+
+def module(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
+    """Call the module class: options to the constructor, tensors to ``forward``."""
+    if loss.name == "linear_cross_entropy":
+        return _linear_module(**arguments)
+    cls = getattr(torch.nn, loss.module)
+    options = {name: value for name, value in arguments.items() if name in parameters(cls)}
+    operands = [value for name, value in arguments.items() if name not in options]
+    if len(operands) != len(parameters(cls.forward)) - 1:
+        return None  # a weighted l1_loss, mse_loss or huber_loss has no module
+    result: torch.Tensor = cls(**options)(*operands)
+    return result
+
+
+def _linear_module(
+    input: torch.Tensor,
+    linear_weight: torch.Tensor,
+    target: torch.Tensor,
+    linear_bias: torch.Tensor | None = None,
+    **options: Any,
+) -> torch.Tensor:
+    """This module holds its linear layer, whose parameters are flat."""
+    classes, *positions, features = linear_weight.shape
+    criterion = torch.nn.LinearCrossEntropyLoss(
+        features,
+        classes,
+        out_features=tuple(positions),
+        bias=linear_bias is not None,
+        dtype=linear_weight.dtype,
+        device=linear_weight.device,
+        **options,
+    )
+    with torch.no_grad():
+        criterion.linear.weight.copy_(linear_weight.reshape(criterion.linear.weight.shape))
+        if linear_bias is not None:
+            criterion.linear.bias.copy_(linear_bias.reshape(-1))
+    result: torch.Tensor = criterion(input, target)
+    return result
+
+
+def legacy(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
+    """Call the functional with ``size_average`` and ``reduce`` in place of ``reduction``."""
+    reduction = arguments.get("reduction", "mean")
+    if not loss.legacy or reduction not in LEGACY:
+        return None
+    return functional(loss, case, {**arguments, **LEGACY[reduction]})
+
+
+WAYS: dict[str, Way] = {"functional": functional, "module": module, "legacy": legacy}
+
+
+@lru_cache(maxsize=None)
+def obstacle(loss_name: str, format_name: str, device: str) -> str | None:
+    """Why this torch cannot run a loss in a format on a device, or None if it can.
+
+    The simplest case of the loss is tried. Only torch's own word that something is not there counts;
+    any other error is for the properties to report.
+    """
+    loss = LOSSES[loss_name]
+    if not hasattr(torch.nn.functional, loss_name):
+        return f"torch {torch.__version__} has no {loss_name}"
+    cases = loss.cases(FORMATS[format_name], "mean")
+    quiet = settings(
+        database=None, derandomize=True, max_examples=1, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    case = available(find(cases, lambda _: True, settings=quiet))
+    try:
+        functional(loss, case, arguments(case, device))
+    except (NotImplementedError, RuntimeError) as error:
+        if "not implemented" in str(error):
+            return f"torch {torch.__version__}: {str(error).splitlines()[0]}"
+    return None
+
+
+def available(case: Case) -> Case:
+    """The case without the arguments that this torch does not have yet."""
+    known = parameters(getattr(torch.nn.functional, case.loss))
+    return case.without(*(name for name in case.arguments if name not in known))

@@ -1,0 +1,104 @@
+"""The table holds every loss that torch has, as torch has it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reference import FORMATS
+
+from .losses import LOSSES, Loss
+from .running import obstacle, parameters
+
+DEPRECATED = {"size_average", "reduce"}
+# What the oracle leaves out on purpose: it chooses how the loss is computed, not what it is.
+NOT_NUMERIC = {"linear_cross_entropy": {"options"}}
+# Old names that torch keeps for what is in the table.
+ALIASES = {"NLLLoss2d": "NLLLoss"}
+
+rows = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+@pytest.mark.parametrize("module", torch.nn.modules.loss.__all__)
+def test_every_module_has_a_row(module: str) -> None:
+    """A loss of a newer torch is told by name."""
+    known = {row.module for row in LOSSES.values()}
+    assert ALIASES.get(module, module) in known, (
+        f"torch.nn.{module} is not tested: add its formula to reference/, its strategy to strategies/ "
+        "and its row to conformance/losses.py"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in dir(F) if re.search(r"(_loss|entropy|_with_logits|^kl_div)$", n) and n[0] != "_"]
+)
+def test_every_functional_has_a_row(name: str) -> None:
+    """A loss of a newer torch is told by name."""
+    assert name in LOSSES, (
+        f"torch.nn.functional.{name} is not tested: add its formula to reference/, its strategy to "
+        "strategies/ and its row to conformance/losses.py"
+    )
+
+
+@rows
+def test_torch_has_the_loss(loss: Loss) -> None:
+    """A loss that torch has lost is told by name."""
+    if torch.__version__ < loss.since:
+        pytest.skip(f"torch {torch.__version__} has no {loss.name}, which came with {loss.since}")
+    assert hasattr(F, loss.name)
+    assert hasattr(torch.nn, loss.module)
+
+
+@rows
+def test_signature(loss: Loss) -> None:
+    """Names, order and defaults of the parameters are the oracle's."""
+    if not hasattr(F, loss.name):
+        pytest.skip(f"torch {torch.__version__} has no {loss.name}")
+    missing = {name for name, since in loss.later.items() if torch.__version__ < since}
+    left_out = DEPRECATED | NOT_NUMERIC.get(loss.name, set())
+    ours = {
+        name: parameter.default
+        for name, parameter in inspect.signature(loss.oracle).parameters.items()
+        if name not in missing
+    }
+    theirs = {
+        name: parameter.default
+        for name, parameter in inspect.signature(getattr(F, loss.name)).parameters.items()
+        if name not in left_out
+    }
+    assert list(theirs.items()) == list(ours.items())
+
+
+@rows
+def test_module_takes_the_options(loss: Loss) -> None:
+    """The module's options are parameters of the functional, with the same defaults."""
+    if not hasattr(torch.nn, loss.module):
+        pytest.skip(f"torch {torch.__version__} has no {loss.module}")
+    oracle = inspect.signature(loss.oracle).parameters
+    options = inspect.signature(getattr(torch.nn, loss.module)).parameters
+    shared = {name: options[name].default for name in options if name in oracle}
+    assert "reduction" in shared
+    assert shared == {name: oracle[name].default for name in shared}
+
+
+@rows
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_cpu_support(loss: Loss, format_name: str) -> None:
+    """No kernel is lost. One that is gained is tested by the other properties at once."""
+    if torch.__version__ < loss.since:
+        pytest.skip(f"torch {torch.__version__} has no {loss.name}, which came with {loss.since}")
+    if format_name not in loss.formats:
+        pytest.skip(obstacle(loss.name, format_name, "cpu") or "gained since this table was made")
+    assert obstacle(loss.name, format_name, "cpu") is None
+
+
+@rows
+def test_deprecated_arguments(loss: Loss) -> None:
+    """``size_average`` and ``reduce`` exist where the table says so."""
+    if not hasattr(F, loss.name):
+        pytest.skip(f"torch {torch.__version__} has no {loss.name}")
+    assert (DEPRECATED <= set(parameters(getattr(F, loss.name)))) == loss.legacy

@@ -1,0 +1,103 @@
+"""The value of every loss, in every reduction, format and device, however torch is called."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+import pytest
+import torch
+
+from reference import Array
+from strategies import Case, is_real
+
+from .cells import Cell, Tally, run_examples
+from .divergences import covering
+from .judging import Worst, expect, judge
+from .mismatch import Mismatch
+from .running import WAYS, arguments, to_numpy
+
+
+def test_value(cell: Cell, tally: Tally, base_seed: int) -> None:
+    """The value is within the derived bound, and nothing else is touched, whichever way is taken."""
+    if cell.obstacle:
+        pytest.skip(cell.obstacle)
+    run_examples(cell, base_seed, lambda case: check_value(cell, case, tally))
+
+
+def check_value(cell: Cell, case: Case, tally: Tally) -> None:
+    """Check one case in every way.
+
+    Raises:
+        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+    """
+    __tracebackhide__ = True
+    mismatch, ratio = find_mismatch(cell, case)
+    tally.examples += 1
+    if mismatch is None:
+        tally.worst = max(tally.worst, ratio)
+        return
+    record = covering(mismatch)
+    if record is None:
+        fail(mismatch)
+    tally.known[record.id] = tally.known.get(record.id, 0) + 1
+
+
+def fail(mismatch: Mismatch) -> NoReturn:
+    """Fail the test with the mismatch's explanation in place of a traceback."""
+    __tracebackhide__ = True
+    pytest.fail(mismatch.explain(), pytrace=False)
+
+
+def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
+    """Run one case in every way: the first mismatch, or None, and the worst error / bound."""
+    results: dict[str, torch.Tensor] = {}
+    for name, way in {**WAYS, "functional, again": WAYS["functional"]}.items():
+        given = arguments(case, cell.device)
+        try:
+            result = way(cell.loss, case, given)
+        except Exception as error:  # whatever torch raises on a valid call is a mismatch
+            problem = f"raised {type(error).__name__}: {error}"
+            return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
+        if result is None:
+            continue
+        problem = _broken_contract(cell, case, given, result)
+        if problem:
+            return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
+        results[name] = result
+
+    expected = expect(cell.loss, case)
+    values = {name: to_numpy(result) for name, result in results.items()}
+    first = values["functional"]
+    if first.shape != np.shape(expected.value):
+        problem = f"shape {first.shape} instead of {np.shape(expected.value)}"
+        return Mismatch(cell.loss, case, cell.device, "functional", problem), 0.0
+    worst = judge(first, expected)
+    if not worst.conforms:
+        return _wrong_numbers(cell, case, worst, first), 0.0
+    for name, other in values.items():
+        if other.tobytes() != first.tobytes():
+            problem = f"bits differ from those of the functional: {other} instead of {first}"
+            return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
+    return None, worst.ratio
+
+
+def _wrong_numbers(cell: Cell, case: Case, worst: Worst, observed: Array) -> Mismatch:
+    problem = "a value outside the derived bound"
+    return Mismatch(cell.loss, case, cell.device, "functional", problem, worst, observed)
+
+
+def _broken_contract(cell: Cell, case: Case, given: dict[str, object], result: torch.Tensor) -> str | None:
+    """What is wrong with a result apart from its numbers, or None."""
+    if result.dtype != getattr(torch, cell.format.name):
+        return f"dtype {result.dtype} instead of torch.{cell.format.name}"
+    if result.device.type != torch.device(cell.device).type:
+        return f"device {result.device} instead of {cell.device}"
+    for name, value in given.items():
+        if not isinstance(value, torch.Tensor):
+            continue
+        if result.numel() and result.untyped_storage().data_ptr() == value.untyped_storage().data_ptr():
+            return f"the result shares memory with {name}"
+        if not np.array_equal(to_numpy(value), case.arguments[name], equal_nan=is_real(case.arguments[name])):
+            return f"{name} was changed in place"
+    return None

@@ -1,0 +1,146 @@
+"""Losses of two-class problems: labels or probabilities of one class against the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .reduction import reduce
+from .tracked import Array, constant
+from .validation import broadcastable, optional_real, real, require, same_shape, signs
+
+
+def log_sigmoid(x: Array) -> Array:
+    """Logarithm of the logistic function, min(x, 0) - log(1 + exp(-|x|)); any shape."""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+@np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
+def binary_cross_entropy(
+    input: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    reduction: str = "mean",
+) -> Array:
+    """Cross entropy of probabilities.
+
+        l = -w (y max(log x, -100) + (1 - y) max(log(1 - x), -100))
+
+    Args:
+        input: x, probabilities in [0, 1], any shape.
+        target: y, the same shape, in [0, 1].
+        weight: w, broadcastable to that shape. The mean counts elements all the same.
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape of `input` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, a probability is outside [0, 1] or nan, or an unknown reduction.
+
+    Source: torch.nn.BCELoss, the clamp at -100 included.
+    """
+    x, y, w = real("input", input), real("target", target), optional_real("weight", weight)
+    same_shape(input=x, target=y)
+    require(bool(np.all((x >= 0) & (x <= 1))), "input must lie in [0, 1]")
+    require(bool(np.all((y >= 0) & (y <= 1))), "target must lie in [0, 1]")
+    loss = -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
+    return reduce(loss if w is None else loss * _fitted("weight", w, x), reduction)
+
+
+@np.errstate(all="ignore")
+def binary_cross_entropy_with_logits(
+    input: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    reduction: str = "mean",
+    pos_weight: npt.ArrayLike | None = None,
+) -> Array:
+    """Cross entropy of the probabilities sigma(x).
+
+        l = -w (p y log sigma(x) + (1 - y) log(1 - sigma(x)))
+          =  w ((1 - y) x - (1 + (p - 1) y) log sigma(x))
+
+    Args:
+        input: x, logits, any shape.
+        target: y, the same shape, in [0, 1].
+        weight: w, broadcastable to that shape. The mean counts elements all the same.
+        reduction: "none", "mean" or "sum".
+        pos_weight: p, broadcastable to that shape.
+
+    Returns:
+        The shape of `input` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, or an unknown reduction.
+
+    Source: torch.nn.BCEWithLogitsLoss; log(1 - sigma(x)) = log sigma(x) - x.
+    """
+    x, y = real("input", input), real("target", target)
+    w, p = optional_real("weight", weight), optional_real("pos_weight", pos_weight)
+    same_shape(input=x, target=y)
+    log_p = log_sigmoid(x)
+    if p is not None:
+        log_p = (1 + (_fitted("pos_weight", p, x) - 1) * y) * log_p
+    loss = (1 - y) * x - log_p
+    return reduce(loss if w is None else loss * _fitted("weight", w, x), reduction)
+
+
+def _fitted(name: str, w: Array, x: Array) -> Array:
+    shape = broadcastable(**{"input": x, name: w})
+    require(shape == x.shape, f"{name} must broadcast to the shape of input {x.shape}, got {w.shape}")
+    return w
+
+
+@np.errstate(all="ignore")
+def soft_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reduction: str = "mean") -> Array:
+    """Logistic loss of a score and a label 1 or -1.
+
+        l = log(1 + exp(-y x))
+
+    Args:
+        input: x, scores, any shape.
+        target: y, the same shape, 1 or -1.
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape of `input` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes differ, another label, or an unknown reduction.
+
+    Source: torch.nn.SoftMarginLoss. Both exponents are shifted by the larger, so nothing overflows; the
+    error allowed in the 1 + is that of the formula as documented.
+    """
+    x, y = real("input", input), signs("target", target)
+    same_shape(input=x, target=y)
+    exponent = -(y * x)
+    shift = constant(np.maximum(exponent, 0))
+    return reduce(shift + np.log(np.exp(-shift) + np.exp(exponent - shift)), reduction)
+
+
+@np.errstate(all="ignore")
+def hinge_embedding_loss(
+    input: npt.ArrayLike, target: npt.ArrayLike, margin: float = 1.0, reduction: str = "mean"
+) -> Array:
+    """Hinge loss of a distance and a label 1 (similar) or -1 (not).
+
+        l = x  if y = 1  else  max(0, margin - x)
+
+    Args:
+        input: x, distances, any shape.
+        target: y, the same shape, 1 or -1.
+        margin: real.
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape of `input` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes differ, another label, or an unknown reduction.
+
+    Source: torch.nn.HingeEmbeddingLoss.
+    """
+    x, y = real("input", input), signs("target", target)
+    same_shape(input=x, target=y)
+    return reduce(np.where(y == 1, x, np.maximum(margin - x, 0)), reduction)

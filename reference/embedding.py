@@ -1,0 +1,206 @@
+"""Losses that compare embeddings or scores of two or three samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from .reduction import reduce
+from .tracked import Array
+from .validation import broadcastable, real, require, same_shape, signs
+
+# torch adds this to each squared norm of a cosine embedding, which it does not document.
+COSINE_EPSILON = 1e-12
+
+
+@np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
+def cosine_embedding_loss(
+    input1: npt.ArrayLike,
+    input2: npt.ArrayLike,
+    target: npt.ArrayLike,
+    margin: float = 0.0,
+    reduction: str = "mean",
+) -> Array:
+    """Loss of the cosine of two vectors.
+
+        l = 1 - cos(a, b)  if y = 1  else  max(0, cos(a, b) - margin)
+        cos(a, b) = a.b / sqrt((|a|^2 + 1e-12) (|b|^2 + 1e-12))
+
+    Args:
+        input1: a, shape (D) or (N, D).
+        input2: b, the same shape.
+        target: y, 1 or -1, shape () or (N).
+        margin: real; -1 to 1 makes sense.
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape of `target` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, another label, or an unknown reduction.
+
+    Source: torch.nn.CosineEmbeddingLoss; the 1e-12 is torch's and undocumented.
+    """
+    a, b, y = real("input1", input1), real("input2", input2), signs("target", target)
+    same_shape(input1=a, input2=b)
+    require(a.ndim in (1, 2), f"inputs must be (D) or (N, D), got shape {a.shape}")
+    require(y.shape == a.shape[:-1], f"target must have shape {a.shape[:-1]}, got {y.shape}")
+    norms = (np.sum(a * a, axis=-1) + COSINE_EPSILON) * (np.sum(b * b, axis=-1) + COSINE_EPSILON)
+    cosine = np.sum(a * b, axis=-1) / np.sqrt(norms)
+    return reduce(np.where(y == 1, 1 - cosine, np.maximum(cosine - margin, 0)), reduction)
+
+
+@np.errstate(all="ignore")
+def margin_ranking_loss(
+    input1: npt.ArrayLike,
+    input2: npt.ArrayLike,
+    target: npt.ArrayLike,
+    margin: float = 0.0,
+    reduction: str = "mean",
+) -> Array:
+    """Hinge loss of the order of two scores.
+
+        l = max(0, -y (a - b) + margin)
+
+    Args:
+        input1: a, any shape; torch documents () and (N).
+        input2: b, the same shape.
+        target: y, the same shape; 1 if a should be the larger, -1 if b.
+        margin: real.
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape of the inputs for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes differ, another label, or an unknown reduction.
+
+    Source: torch.nn.MarginRankingLoss.
+    """
+    a, b, y = real("input1", input1), real("input2", input2), signs("target", target)
+    same_shape(input1=a, input2=b, target=y)
+    return reduce(np.maximum(-y * (a - b) + margin, 0), reduction)
+
+
+def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps: float = 1e-6) -> Array:
+    """p-norm of x1 - x2 + eps along the last axis.
+
+    Args:
+        x1, x2: broadcastable arrays of shape (..., D).
+        p: order of the norm, > 0; may be infinite.
+        eps: added to each difference, so its sign matters.
+
+    Returns:
+        The broadcast shape without its last axis.
+
+    Raises:
+        ValueError: shapes do not broadcast, or `p` is not positive.
+
+    Source: torch.nn.PairwiseDistance.
+    """
+    a, b = real("x1", x1), real("x2", x2)
+    broadcastable(x1=a, x2=b)
+    require(p > 0, f"p must be > 0, got {p}")
+    size = np.abs(a - b + eps)
+    if p == 1:
+        return np.sum(size, axis=-1)
+    if p == 2:
+        return np.sqrt(np.sum(size * size, axis=-1))
+    if p == np.inf:
+        return np.max(size, axis=-1)
+    return np.power(np.sum(np.power(size, p), axis=-1), 1 / p)
+
+
+@np.errstate(all="ignore")
+def triplet_margin_loss(
+    anchor: npt.ArrayLike,
+    positive: npt.ArrayLike,
+    negative: npt.ArrayLike,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """Hinge loss that wants the positive nearer to the anchor than the negative.
+
+        l = max(0, margin + d(a, p) - d(a, n)),    d(x, y) = |x - y + eps|_p
+
+    Args:
+        anchor, positive, negative: shape (D) or (N, D); torch accepts more leading axes.
+        margin: > 0.
+        p: order of the norm.
+        eps: added to each difference before the norm.
+        swap: use the smaller of d(a, n) and d(p, n) in place of d(a, n).
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape of the inputs without the last axis for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, `margin` or `p` is not positive, or an unknown reduction.
+
+    Source: torch.nn.TripletMarginLoss; V. Balntas et al., Learning shallow convolutional feature
+    descriptors with triplet losses (2016).
+    """
+
+    def distance(x: Array, y: Array) -> Array:
+        return pairwise_distance(x, y, p, eps)
+
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+@np.errstate(all="ignore")
+def triplet_margin_with_distance_loss(
+    anchor: npt.ArrayLike,
+    positive: npt.ArrayLike,
+    negative: npt.ArrayLike,
+    *,
+    distance_function: Callable[[Array, Array], Array] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """The triplet loss with any distance.
+
+        l = max(0, margin + d(a, p) - d(a, n))
+
+    Args:
+        anchor, positive, negative: shape (N, ...), whatever the distance takes.
+        distance_function: d, from two such arrays to their distances (N); None for
+            `pairwise_distance`.
+        margin: > 0.
+        swap: use the smaller of d(a, n) and d(p, n) in place of d(a, n).
+        reduction: "none", "mean" or "sum".
+
+    Returns:
+        The shape that the distance returns for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, `margin` is not positive, or an unknown reduction.
+
+    Source: torch.nn.TripletMarginWithDistanceLoss.
+    """
+    distance = pairwise_distance if distance_function is None else distance_function
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def _triplet(
+    anchor: npt.ArrayLike,
+    positive: npt.ArrayLike,
+    negative: npt.ArrayLike,
+    distance: Callable[[Array, Array], Array],
+    margin: float,
+    swap: bool,
+    reduction: str,
+) -> Array:
+    a, b, c = real("anchor", anchor), real("positive", positive), real("negative", negative)
+    dimensions = f"anchor {a.ndim}, positive {b.ndim}, negative {c.ndim}"
+    require(a.ndim == b.ndim == c.ndim >= 1, f"inputs must be alike in dimensions, got {dimensions}")
+    require(margin > 0, f"margin must be > 0, got {margin}")
+    far = distance(a, c)
+    if swap:
+        far = np.minimum(far, distance(b, c))
+    return reduce(np.maximum(margin + distance(a, b) - far, 0), reduction)

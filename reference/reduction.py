@@ -1,0 +1,45 @@
+"""Reductions: how the elementwise losses become what is returned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .tracked import Array
+from .validation import require
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def check(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
+    """Refuse an unknown reduction.
+
+    Raises:
+        ValueError: `reduction` is not one of `allowed`.
+    """
+    names = ", ".join(map(repr, allowed))
+    require(reduction in allowed, f"reduction must be one of {names}, got {reduction!r}")
+
+
+def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
+    """Reduce elementwise losses.
+
+    Args:
+        loss: losses, any shape; weights are already multiplied in.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        weight: what the mean divides by the sum of, broadcastable to `loss`. ``None`` counts elements.
+
+    Returns:
+        `loss` itself, or a 0-d array. The mean of nothing is nan and the sum of nothing 0, as in IEEE
+        arithmetic (0/0) and in torch.
+
+    Raises:
+        ValueError: unknown reduction.
+    """
+    check(reduction)
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return np.sum(loss)
+    if weight is None:
+        return np.mean(loss) if loss.size else np.sum(loss) / 0
+    return np.sum(loss) / np.sum(np.broadcast_to(weight, loss.shape))

@@ -1,0 +1,154 @@
+"""Losses between numbers: L1, MSE, smooth L1 and Huber.
+
+All four broadcast `input` against `target`, as torch does (with a warning).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .reduction import reduce
+from .tracked import Array
+from .validation import broadcastable, optional_real, real, require
+
+
+def _difference(input: npt.ArrayLike, target: npt.ArrayLike) -> Array:
+    x, y = real("input", input), real("target", target)
+    broadcastable(input=x, target=y)
+    return x - y
+
+
+def _weights(weight: npt.ArrayLike | None, input: npt.ArrayLike) -> Array | None:
+    w = optional_real("weight", weight)
+    if w is not None:
+        shape = real("input", input).shape
+        require(w.shape == shape, f"weight must have the shape of input {shape}, got {w.shape}")
+    return w
+
+
+@np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
+def l1_loss(
+    input: npt.ArrayLike,
+    target: npt.ArrayLike,
+    reduction: str = "mean",
+    weight: npt.ArrayLike | None = None,
+) -> Array:
+    """Absolute error.
+
+        l = w |x - y|
+
+    Args:
+        input: x, any shape.
+        target: y, broadcastable with `input`.
+        reduction: "none", "mean" or "sum". A weighted mean divides by the sum of the weights, expanded
+            to the shape of the result: torch does not document its divisor.
+        weight: w, the shape of `input`.
+
+    Returns:
+        The common shape of `input` and `target` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, or an unknown reduction.
+
+    Source: torch.nn.L1Loss.
+    """
+    loss = np.abs(_difference(input, target))
+    w = _weights(weight, input)
+    return reduce(loss if w is None else loss * w, reduction, w)
+
+
+@np.errstate(all="ignore")
+def mse_loss(
+    input: npt.ArrayLike,
+    target: npt.ArrayLike,
+    reduction: str = "mean",
+    weight: npt.ArrayLike | None = None,
+) -> Array:
+    """Squared error.
+
+        l = w (x - y)^2
+
+    Args:
+        input: x, any shape.
+        target: y, broadcastable with `input`.
+        reduction: "none", "mean" or "sum". A weighted mean divides by the sum of the weights, expanded
+            to the shape of the result: torch does not document its divisor.
+        weight: w, the shape of `input`.
+
+    Returns:
+        The common shape of `input` and `target` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, or an unknown reduction.
+
+    Source: torch.nn.MSELoss.
+    """
+    d = _difference(input, target)
+    loss = d * d
+    w = _weights(weight, input)
+    return reduce(loss if w is None else loss * w, reduction, w)
+
+
+@np.errstate(all="ignore")
+def smooth_l1_loss(
+    input: npt.ArrayLike, target: npt.ArrayLike, reduction: str = "mean", beta: float = 1.0
+) -> Array:
+    """Absolute error, made quadratic within `beta` of zero.
+
+        l = d^2 / (2 beta)  if d < beta  else  d - beta / 2,    d = |x - y|
+
+    Args:
+        input: x, any shape.
+        target: y, broadcastable with `input`.
+        reduction: "none", "mean" or "sum".
+        beta: where the two branches meet, >= 0; at 0 the loss is L1.
+
+    Returns:
+        The common shape of `input` and `target` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, `beta` is negative or nan, or an unknown reduction.
+
+    Source: torch.nn.SmoothL1Loss; R. Girshick, Fast R-CNN (2015).
+    """
+    require(beta >= 0, f"beta must be >= 0, got {beta}")
+    d = np.abs(_difference(input, target))
+    if beta == 0:
+        return reduce(d, reduction)
+    return reduce(np.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+
+
+@np.errstate(all="ignore")
+def huber_loss(
+    input: npt.ArrayLike,
+    target: npt.ArrayLike,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: npt.ArrayLike | None = None,
+) -> Array:
+    """Squared error, made linear beyond `delta`.
+
+        l = w d^2 / 2  if d < delta  else  w delta (d - delta / 2),    d = |x - y|
+
+    Args:
+        input: x, any shape.
+        target: y, broadcastable with `input`.
+        reduction: "none", "mean" or "sum". The mean counts elements, also with weights: torch does not
+            document its divisor.
+        delta: where the two branches meet, > 0; infinite for half the squared error.
+        weight: w, the shape of `input`.
+
+    Returns:
+        The common shape of `input` and `target` for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, `delta` is not positive, or an unknown reduction.
+
+    Source: torch.nn.HuberLoss; P. Huber, Robust estimation of a location parameter (1964).
+    """
+    require(delta > 0, f"delta must be > 0, got {delta}")
+    d = np.abs(_difference(input, target))
+    loss = np.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    w = _weights(weight, input)
+    return reduce(loss if w is None else loss * w, reduction)

@@ -1,0 +1,129 @@
+"""Connectionist temporal classification: the loss of a sequence whose alignment is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .reduction import check, reduce
+from .tracked import Array, constant
+from .validation import integers, real, require
+
+
+@np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
+def ctc_loss(
+    log_probs: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    input_lengths: npt.ArrayLike | Sequence[int],
+    target_lengths: npt.ArrayLike | Sequence[int],
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Array:
+    """Negative log of the summed probability of all alignments of frames to labels.
+
+        l_n = -log sum_{pi: B(pi) = y_n} prod_{t < T_n} exp(log_probs[t, n, pi_t])
+
+    where B joins repeats and then removes blanks.
+
+    Args:
+        log_probs: shape (T, N, C), or (T, C) for one sequence; C counts the blank.
+        targets: integers in [0, C) without the blank: shape (N, S), padded, or (sum of target_lengths),
+            concatenated. For one sequence (S) or (1, S).
+        input_lengths: T_n, integers of shape (N), or () for one sequence; at most T.
+        target_lengths: the lengths of y_n, likewise; at most S.
+        blank: the class of "no label".
+        reduction: "none", "mean" or "sum". The mean divides each loss by its target's length, but at
+            least by 1, and then by N.
+        zero_infinity: whether an infinite loss (no alignment exists) counts as 0.
+
+    Returns:
+        (N), or () for one sequence, for "none", else 0-d.
+
+    Raises:
+        ValueError: shapes do not fit, a length or label is out of range, or an unknown reduction.
+        TypeError: labels or lengths are not integers.
+
+    Source: torch.nn.CTCLoss; A. Graves et al., Connectionist Temporal Classification (2006), eqs. 5-8.
+    """
+    check(reduction)
+    x, y = real("log_probs", log_probs), integers("targets", targets)
+    frames, lengths = integers("input_lengths", input_lengths), integers("target_lengths", target_lengths)
+    require(x.ndim in (2, 3), f"log_probs must be (T, N, C) or (T, C), got shape {x.shape}")
+    batched = x.ndim == 3
+    x = x if batched else np.expand_dims(x, 1)
+    steps, batch, classes = x.shape
+    frames, lengths = np.atleast_1d(frames), np.atleast_1d(lengths)
+    require(0 <= blank < classes, f"blank must lie in [0, {classes}), got {blank}")
+    require(frames.shape == (batch,), f"input_lengths must have shape ({batch},), got {frames.shape}")
+    require(lengths.shape == (batch,), f"target_lengths must have shape ({batch},), got {lengths.shape}")
+    require(bool(np.all((frames >= 0) & (frames <= steps))), f"input_lengths must lie in [0, {steps}]")
+    labels = _padded(y, lengths)
+    used = np.arange(labels.shape[1]) < lengths[:, None]
+    valid = (labels >= 0) & (labels < classes) & (labels != blank)
+    require(bool(np.all(valid | ~used)), f"targets must lie in [0, {classes}) and not be the blank {blank}")
+    loss = _forward(x, np.where(used, labels, blank), frames, lengths, blank)
+    if zero_infinity:
+        loss = np.where(loss == np.inf, 0.0, loss)
+    if reduction == "mean":
+        loss = loss / np.maximum(lengths, 1)
+    return reduce(loss if batched else loss[0], reduction)
+
+
+def _padded(y: Array, lengths: Array) -> Array:
+    """Targets as (N, S), whichever of the two layouts they come in."""
+    require(bool(np.all(lengths >= 0)), "target_lengths must not be negative")
+    if y.ndim == 2:
+        fits = y.shape[0] == len(lengths) and bool(np.all(lengths <= y.shape[1]))
+        require(fits, f"targets {y.shape} must be (N, S) with all {len(lengths)} target_lengths <= S")
+        return y
+    require(y.ndim == 1, f"targets must be (N, S) or (sum of target_lengths), got shape {y.shape}")
+    total = int(np.sum(lengths))
+    require(y.size >= total, f"target_lengths must sum to the {y.size} concatenated targets, got {total}")
+    padded = np.zeros((len(lengths), int(np.max(lengths, initial=0))), dtype=np.int64)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = y[:total]
+    return padded
+
+
+def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int) -> Array:
+    """Forward variables of Graves' recursion in log space, for the whole batch at once; shape (N)."""
+    batch, size = labels.shape
+    states = np.full((batch, 2 * size + 1), blank)  # a blank before, between and after the labels
+    states[:, 1::2] = labels
+    # A label may follow the one two states before, unless that is the same.
+    skips = np.zeros(states.shape, dtype=bool)
+    skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+    emitted = np.take_along_axis(x, np.broadcast_to(states, (x.shape[0], *states.shape)), axis=2)
+
+    nothing = np.full((batch, 2), -np.inf)
+    position = np.arange(states.shape[1])
+    # Without a frame, only a target without a label is spelt, with probability 1.
+    alpha = np.broadcast_to(np.where(position == 0, 0.0, -np.inf), states.shape)
+    for t in range(x.shape[0]):
+        if t == 0:
+            step = np.where(position < 2, emitted[0], -np.inf)
+        else:
+            before = np.concatenate([nothing, alpha], axis=1)
+            skipped = np.where(skips, before[:, :-2], -np.inf)
+            step = _log_sum_exp(alpha, before[:, 1:-1], skipped) + emitted[t]
+        alpha = np.where((t < frames)[:, None], step, alpha)
+
+    # A target ends in its last label or in the blank behind it.
+    last = 2 * lengths[:, None]
+    ends = np.take_along_axis(alpha, np.concatenate([last, np.maximum(last - 1, 0)], axis=1), axis=1)
+    total = _log_sum_exp(ends[:, 0], np.where(lengths > 0, ends[:, 1], -np.inf))
+    return -total
+
+
+def _log_sum_exp(*terms: Array) -> Array:
+    """log of the sum of exponentials, elementwise; -inf where all terms are."""
+    shift = constant(terms[0])
+    for term in terms[1:]:
+        shift = np.maximum(shift, constant(term))
+    shift = np.where(np.isfinite(shift), shift, 0.0)
+    total = np.exp(terms[0] - shift)
+    for term in terms[1:]:
+        total = total + np.exp(term - shift)
+    return np.log(total) + shift

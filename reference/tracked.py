@@ -1,0 +1,350 @@
+"""Running error analysis: arrays that know how far a correct implementation may be off.
+
+A `Tracked` array carries a value, computed in a wide type, and a bound on the absolute error that the
+same formula may make when every operation is rounded to a narrow `Format`. The bound of a result is the
+bound of its operands, propagated, plus one rounding: N. Higham, *Accuracy and Stability of Numerical
+Algorithms*, 2nd ed., section 3.3. Second-order terms are kept, so the bound also holds in bfloat16,
+where the unit roundoff is 1/256.
+
+The oracle's formulas are written with the NumPy functions tabled at the end of this module and run
+unchanged on plain arrays and on tracked ones (NEP 13 and NEP 18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .formats import FORMATS, Format
+
+Array: TypeAlias = npt.NDArray[Any]
+
+# Largest error of the elementary functions in ulp. Vector math libraries differ; these are what the
+# OpenCL C specification, section 7.4 (single precision, full profile), lets an implementation be off.
+# SLEEF (1 ulp), MKL VML (1 ulp) and CUDA (1 to 2 ulp; pow up to 4) promise more.
+ULPS: dict[np.ufunc, float] = {np.exp: 3, np.log: 3, np.log1p: 2, np.power: 16}
+
+
+class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array with a running bound on its rounding error.
+
+    Attributes:
+        value: the result of the formula in the format's wide type, any shape.
+        error: bound on the absolute error of a computation in the format, same shape and type;
+            0 where the value is not finite, as only its kind counts there.
+        peak: size of the largest intermediate result that each element came from, itself included. Beyond
+            the format's range, a step-by-step computation overflows even if the value does not.
+        format: the format whose roundings are counted.
+    """
+
+    __slots__ = ("error", "format", "peak", "value")
+
+    def __init__(self, value: Array, error: Array, peak: Array, format: Format) -> None:
+        self.value = value
+        self.error = error
+        self.peak = peak
+        self.format = format
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions of the value."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements of the value."""
+        return self.value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The wide type in which the value is held."""
+        return self.value.dtype
+
+    @property
+    def bound(self) -> Array:
+        """Allowed absolute error, with the oracle's own: it ran the same formula, rounding too."""
+        return self.error * (1 + self.format.oracle_roundoff / self.format.unit_roundoff)
+
+    def __getitem__(self, index: Any) -> Tracked:
+        return Tracked(self.value[index], self.error[index], self.peak[index], self.format)
+
+    def __repr__(self) -> str:
+        return f"Tracked({self.value!r}, error={self.error!r}, format={self.format.name})"
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Tracked | Array:
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        if ufunc in COMPARISONS:
+            compared: Array = ufunc(*(constant(operand) for operand in inputs))
+            return compared
+        rule = UFUNCS.get(ufunc)
+        return NotImplemented if rule is None else rule(*(self._operand(operand) for operand in inputs))
+
+    def __array_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        rule = FUNCTIONS.get(func)
+        return NotImplemented if rule is None else rule(*args, **kwargs)
+
+    def _operand(self, operand: Any) -> Tracked:
+        """Make an operand tracked: arrays are exact, a Python number is rounded to the format."""
+        if isinstance(operand, Tracked):
+            return operand
+        if isinstance(operand, (np.ndarray, np.generic)):
+            return tracked(operand, self.format)
+        value = np.asarray(operand, dtype=self.value.dtype)
+        exact = self.format.holds(operand)
+        error = np.zeros_like(value) if exact else _rounding(np.abs(value), self.format)
+        return Tracked(value, error, np.zeros_like(value), self.format)
+
+
+def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
+    """Start tracking an array whose elements are exact in `format`; any shape, any real dtype."""
+    value = np.asarray(array).astype(format.wide)
+    zeros = np.zeros_like(value)
+    return Tracked(value, zeros, zeros, format)
+
+
+def constant(array: Any) -> Any:
+    """Return the value of an array, regarded as exact.
+
+    For quantities whose error cancels exactly, such as the maximum that log-sum-exp subtracts and adds
+    again. Plain arrays are returned as they are.
+    """
+    return array.value if isinstance(array, Tracked) else array
+
+
+def _rounding(size: Array, format: Format, units: float = 1) -> Array:
+    """Error of `units` roundings of numbers of a size >= 0; zero is exact, subnormals are not.
+
+    Below the normal range a rounding is off by half a spacing, which is no number of the format; a
+    whole one is charged.
+    """
+    step = units * (format.unit_roundoff * size + format.smallest_subnormal)
+    return np.where(size > 0, step, 0)
+
+
+def _result(
+    value: Array, error: Array, peak: Array, format: Format, units: float = 1, underflow: bool = True
+) -> Tracked:
+    """Round a result.
+
+    Args:
+        value: the exact result.
+        error: what it is off by already, because its operands are.
+        peak: the larger peak of its operands.
+        format: the format it is rounded to.
+        units: how many roundings.
+        underflow: whether a tiny result is rounded too; sums are exact below the normal range.
+    """
+    size = np.abs(value)
+    off = size + error
+    total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
+    return Tracked(value, np.where(np.isfinite(value), total, 0), np.maximum(peak, size), format)
+
+
+def _quotient(numerator: Array, denominator: Array) -> Array:
+    """Divide bounds: 0 / anything is 0, and what may be divided by 0 is unbounded."""
+    positive = denominator > 0
+    ratio = np.where(positive, numerator / np.where(positive, denominator, 1), np.inf)
+    return np.where(numerator == 0, 0, ratio)
+
+
+def _add(a: Tracked, b: Tracked) -> Tracked:
+    peak = np.maximum(a.peak, b.peak)
+    return _result(a.value + b.value, a.error + b.error, peak, a.format, underflow=False)
+
+
+def _subtract(a: Tracked, b: Tracked) -> Tracked:
+    peak = np.maximum(a.peak, b.peak)
+    return _result(a.value - b.value, a.error + b.error, peak, a.format, underflow=False)
+
+
+def _multiply(a: Tracked, b: Tracked) -> Tracked:
+    value = a.value * b.value
+    error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
+    return _result(value, error, np.maximum(a.peak, b.peak), a.format)
+
+
+def _divide(a: Tracked, b: Tracked) -> Tracked:
+    value = a.value / b.value
+    error = _quotient(a.error + np.abs(value) * b.error, np.abs(b.value) - b.error)
+    return _result(value, error, np.maximum(a.peak, b.peak), a.format)
+
+
+def _negative(a: Tracked) -> Tracked:
+    return Tracked(-a.value, a.error, a.peak, a.format)
+
+
+def _absolute(a: Tracked) -> Tracked:
+    return Tracked(np.abs(a.value), a.error, a.peak, a.format)
+
+
+def _sqrt(a: Tracked) -> Tracked:
+    value = np.sqrt(a.value)
+    # sqrt(x) - sqrt(x - e) = e / (sqrt(x) + sqrt(x - e)), the larger of the two sides.
+    slope = value + np.sqrt(np.maximum(a.value - a.error, 0))
+    error = np.where(a.value > 0, _quotient(a.error, slope), np.sqrt(a.error))
+    return _result(value, error, a.peak, a.format)
+
+
+def _exp(a: Tracked) -> Tracked:
+    # exp(x + e) - exp(x), the larger of the two sides, written so that a vanishing exp(x) stays 0.
+    error = np.exp(a.value + a.error) * -np.expm1(-a.error)
+    return _function(np.exp, np.exp(a.value), error, a)
+
+
+def _log(a: Tracked) -> Tracked:
+    return _function(np.log, np.log(a.value), _log_error(a.error, a.value), a)
+
+
+def _log1p(a: Tracked) -> Tracked:
+    return _function(np.log1p, np.log1p(a.value), _log_error(a.error, 1 + a.value), a)
+
+
+def _log_error(error: Array, size: Array) -> Array:
+    # log(x) - log(x - e) = -log1p(-e / x), the larger of the two sides; unbounded from e = x on.
+    bound: Array = -np.log1p(-np.minimum(_quotient(error, size), 1))
+    return bound
+
+
+def _power(a: Tracked, b: Tracked) -> Tracked:
+    # Of a number >= 0 with an exponent > 0; the exponent's own rounding is within pow's ulps.
+    value = a.value**b.value
+    upper = (a.value + a.error) ** b.value - value
+    lower = value - np.maximum(a.value - a.error, 0) ** b.value
+    # For errors too small to show in the differences, the first-order term.
+    slope = _quotient(b.value * value * a.error, a.value)
+    error = np.maximum(np.where(np.isfinite(slope), slope, 0), np.maximum(upper, lower))
+    return _function(np.power, value, np.where(a.error > 0, error, 0), a)
+
+
+def _function(ufunc: np.ufunc, value: Array, error: Array, a: Tracked) -> Tracked:
+    """Round the result of an elementary function of `a`; one ulp is at most two unit roundoffs."""
+    return _result(value, error, a.peak, a.format, units=2 * ULPS[ufunc])
+
+
+def _maximum(a: Tracked, b: Tracked) -> Tracked:
+    return _choice(np.maximum(a.value, b.value), a, b, a.value - b.value)
+
+
+def _minimum(a: Tracked, b: Tracked) -> Tracked:
+    return _choice(np.minimum(a.value, b.value), a, b, b.value - a.value)
+
+
+def _choice(value: Array, a: Tracked, b: Tracked, lead: Array) -> Tracked:
+    """Choose between two: the error of the one that leads for certain, else the larger of both."""
+    doubt = a.error + b.error
+    larger = np.maximum(a.error, b.error)
+    error = np.where(lead > doubt, a.error, np.where(-lead > doubt, b.error, larger))
+    return Tracked(value, error, np.maximum(a.peak, b.peak), a.format)
+
+
+def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
+    # In whatever order n terms are added, at most n - 1 roundings of at most the sum of sizes: Higham,
+    # section 4.2. Adding a zero is exact. The total is rounded once more to a narrower format.
+    size = np.abs(a.value) + a.error
+    terms = np.count_nonzero(size, axis=axis, keepdims=keepdims)
+    roundoff = np.maximum(terms - 1, 0) * a.format.sum_roundoff
+    sizes = np.sum(size, axis=axis, keepdims=keepdims)
+    error = np.sum(a.error, axis=axis, keepdims=keepdims) + roundoff / (1 - roundoff) * sizes
+    value = np.asarray(np.sum(a.value, axis=axis, keepdims=keepdims))
+    # Partial sums reach up to the sum of sizes, in some order; the accumulator has to hold them.
+    peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
+    peak = np.where(sizes > FORMATS[a.format.accumulator].max, sizes, peak)
+    if a.format.accumulator == a.format.name:
+        return Tracked(value, np.where(np.isfinite(value), error, 0), peak, a.format)
+    return _result(value, error, peak, a.format, underflow=False)
+
+
+def _mean(a: Tracked) -> Tracked:
+    # A mean may also be computed as the sum times the rounded reciprocal of the count. The sum itself
+    # stays in the accumulator, so its size is no peak.
+    total = _sum(a)
+    peak = np.max(a.peak, initial=0)
+    peak = np.where(total.peak > FORMATS[a.format.accumulator].max, total.peak, peak)
+    return _result(total.value / a.size, total.error / a.size, peak, a.format, units=2)
+
+
+def _max(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
+    value, error, peak = (
+        np.asarray(np.max(array, axis=axis, keepdims=keepdims)) for array in (a.value, a.error, a.peak)
+    )
+    return Tracked(value, error, peak, a.format)
+
+
+def _each(func: Callable[..., Array], a: Tracked, *args: Any, **kwargs: Any) -> Tracked:
+    """Do to the errors and peaks what `func` does to the values: move them."""
+    moved = (func(array, *args, **kwargs) for array in (a.value, a.error, a.peak))
+    return Tracked(*moved, a.format)
+
+
+def _where(condition: Array, a: Any, b: Any) -> Tracked:
+    home = a if isinstance(a, Tracked) else b
+    a, b = home._operand(a), home._operand(b)
+    value, error, peak = (
+        np.where(condition, *pair) for pair in ((a.value, b.value), (a.error, b.error), (a.peak, b.peak))
+    )
+    return Tracked(value, error, peak, home.format)
+
+
+def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Tracked:
+    home = next(array for array in arrays if isinstance(array, Tracked))
+    parts = [home._operand(array) for array in arrays]
+    value, error, peak = (
+        np.concatenate(list(group), axis=axis)
+        for group in zip(*((part.value, part.error, part.peak) for part in parts))
+    )
+    return Tracked(value, error, peak, home.format)
+
+
+COMPARISONS = {
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.isfinite,
+}
+
+UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
+    np.add: _add,
+    np.subtract: _subtract,
+    np.multiply: _multiply,
+    np.divide: _divide,
+    np.negative: _negative,
+    np.absolute: _absolute,
+    np.sqrt: _sqrt,
+    np.exp: _exp,
+    np.log: _log,
+    np.log1p: _log1p,
+    np.power: _power,
+    np.maximum: _maximum,
+    np.minimum: _minimum,
+}
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.sum: _sum,
+    np.mean: _mean,
+    np.max: _max,
+    np.where: _where,
+    np.concatenate: _concatenate,
+    **{
+        func: partial(_each, func)
+        for func in (np.broadcast_to, np.expand_dims, np.moveaxis, np.reshape, np.take_along_axis)
+    },
+}

@@ -1,0 +1,86 @@
+"""What every formula asks of its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .tracked import Array, Tracked, constant
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError with a message that names the argument and the mend, unless a condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def real(name: str, array: Any) -> Array:
+    """Take an argument as a real array; integers and lists become float64.
+
+    Raises:
+        TypeError: the argument is not numeric, or complex.
+    """
+    if isinstance(array, Tracked):
+        return array  # type: ignore[return-value]  # stands in for an array by NEP 13 and NEP 18
+    result = np.asarray(array)
+    if result.dtype.kind in "biu":
+        return result.astype(np.float64)
+    if result.dtype.kind != "f":
+        raise TypeError(f"{name} must hold real numbers, got dtype {result.dtype}")
+    return result
+
+
+def optional_real(name: str, array: Any) -> Array | None:
+    """Like `real`, but pass None through."""
+    return None if array is None else real(name, array)
+
+
+def integers(name: str, array: Any) -> Array:
+    """Take an argument as an int64 array.
+
+    Raises:
+        TypeError: the argument does not hold integers.
+    """
+    result = np.asarray(array)
+    if result.size == 0 and not isinstance(array, (np.ndarray, np.generic)):
+        result = result.astype(np.int64)  # an empty list has no dtype of its own
+    if result.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got dtype {result.dtype}")
+    return result.astype(np.int64)
+
+
+def same_shape(**arrays: Array) -> None:
+    """Require all arguments to have one shape.
+
+    Raises:
+        ValueError: names the arguments and their shapes.
+    """
+    shapes = {name: array.shape for name, array in arrays.items()}
+    listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    require(len(set(shapes.values())) == 1, f"shapes must be equal, got {listed}")
+
+
+def broadcastable(**arrays: Array) -> tuple[int, ...]:
+    """Require all arguments to broadcast, and return the common shape.
+
+    Raises:
+        ValueError: names the arguments and their shapes.
+    """
+    shapes = {name: array.shape for name, array in arrays.items()}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"shapes must broadcast, got {listed}") from None
+
+
+def signs(name: str, array: Any) -> Array:
+    """Take an argument as labels 1 and -1.
+
+    Raises:
+        ValueError: another value occurs.
+    """
+    result = np.asarray(constant(array))
+    require(bool(np.all(np.abs(result) == 1)), f"{name} must hold only 1 and -1")
+    return result

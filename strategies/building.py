@@ -1,0 +1,37 @@
+"""How a family's strategy becomes a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from reference import Format
+
+from .case import Case
+
+
+def build(
+    draw: st.DrawFn,
+    loss: str,
+    format: Format,
+    reduction: str,
+    required: dict[str, Any],
+    options: dict[str, st.SearchStrategy[Any]],
+) -> Case:
+    """Draw the options and make a case; every option is omitted about half the time.
+
+    Args:
+        draw: of the composite strategy that calls.
+        required: arguments that are always passed, in the order of the signature.
+        options: a strategy for each optional argument. ``reduction`` is added to them, and left out at
+            times where it is the default.
+    """
+    every = {**options, "reduction": st.just(reduction)}
+    passed = draw(st.integers(0, 2 ** len(every) - 1))  # one bit each; shrinks to none
+    chosen = {
+        name: draw(strategy)
+        for bit, (name, strategy) in enumerate(every.items())
+        if passed >> bit & 1 or (name == "reduction" and reduction != "mean")
+    }
+    return Case(loss, format, {**required, **chosen})

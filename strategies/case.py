@@ -1,0 +1,97 @@
+"""A case: one valid call of one loss, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reference import Array, Format
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance function in both worlds: what torch is given, and what the oracle is given."""
+
+    source: str
+    formula: Callable[[Array, Array], Array]
+
+    def __repr__(self) -> str:
+        return self.source
+
+
+@dataclass(frozen=True)
+class Case:
+    """One valid call.
+
+    Attributes:
+        loss: name of the functional.
+        format: the floating-point format under test. Real arrays are float64 and hold only numbers of
+            this format; integer arrays keep their own dtype.
+        arguments: by parameter name, in the order of the signature. What is absent is not passed, so
+            that defaults are tested too.
+    """
+
+    loss: str
+    format: Format
+    arguments: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for value in self.arguments.values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+        object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
+
+    def __repr__(self) -> str:
+        """The call as torch code that can be pasted; ``F`` is ``torch.nn.functional``."""
+        return self.call(f"F.{self.loss}")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Let Hypothesis print the call rather than the fields."""
+        printer.text(repr(self))
+
+    def call(self, function: str) -> str:
+        """The call as torch code, of any callable."""
+        written = [f"{name}={literal(value, self.format)}" for name, value in self.arguments.items()]
+        return f"{function}({', '.join(written)})"
+
+    def replacing(self, **arguments: Any) -> Case:
+        """A copy with some arguments replaced or added."""
+        return replace(self, arguments={**self.arguments, **arguments})
+
+    def without(self, *names: str) -> Case:
+        """A copy that leaves some arguments to their defaults."""
+        kept = {name: value for name, value in self.arguments.items() if name not in names}
+        return replace(self, arguments=kept)
+
+
+def literal(value: Any, format: Format) -> str:
+    """A value as torch code: arrays as tensors, real ones in the format under test."""
+    if not isinstance(value, np.ndarray):
+        return "float('inf')" if value == np.inf else repr(value)
+    dtype = format.name if value.dtype.kind == "f" else value.dtype.name
+    if value.size == 0:
+        return f"torch.empty({value.shape}, dtype=torch.{dtype})"
+    return f"torch.tensor({_nested(value.tolist())}, dtype=torch.{dtype})"
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_nested, value))}]"
+    finite = not isinstance(value, float) or np.isfinite(value)
+    return repr(value) if finite else f"float('{value}')"
+
+
+def is_real(value: Any) -> bool:
+    """Whether an argument is a real array, which both sides take in the format under test."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def read_only(array: npt.ArrayLike) -> Array:
+    """The array that a case holds: float64 if real."""
+    result = np.asarray(array)
+    return result.astype(np.float64) if result.dtype.kind == "f" else result

@@ -1,0 +1,147 @@
+"""Cases of cross entropy and its relatives, and of the multi-class hinges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference import Array, Format
+
+from .building import build
+from .case import Case
+from .labels import indices, label_sets, signs
+from .shapes import BATCHES, CLASSES, Shape, classified
+from .values import log_probabilities, probabilities, reals
+from .weights import weights
+
+SMOOTHINGS = (0.1, 0.0, 1.0, 0.5, 0.25)
+
+
+@st.composite
+def _labels(draw: st.DrawFn, shape: Shape, classes: int) -> tuple[Array, dict[str, Any]]:
+    """Labels, and the ignore_index they use if not the default: inside or outside the class range."""
+    ignored = draw(st.sampled_from((None, -100, -1, 0, classes - 1, classes + 5)))
+    if ignored is None:
+        return draw(indices(shape, classes)), {}
+    if draw(st.integers(0, 7)) == 7:  # a batch that is ignored as a whole
+        return np.full(shape, ignored, dtype=np.int64), {"ignore_index": ignored}
+    return draw(indices(shape, classes, extra=[ignored])), {"ignore_index": ignored}
+
+
+def _in_bytes(labels: Array, input: Array) -> bool:
+    """Whether labels can be given as uint8, which torch takes for input of up to two dimensions."""
+    return input.ndim <= 2 and bool(np.all((labels >= 0) & (labels < 256)))
+
+
+def _poisoned(draw: st.DrawFn, x: Array, labels: Array, axis: int, ignored: int) -> Array:
+    """At times put nan and inf where a sample is ignored: they must not show anywhere."""
+    poison = draw(st.sampled_from((None, None, np.nan, np.inf, -np.inf)))
+    if poison is None:
+        return x
+    return np.where(np.expand_dims(labels == ignored, axis), poison, x)
+
+
+@st.composite
+def nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Log-probabilities and labels in all layouts. Shrinks to one sample of class 0, two classes."""
+    shape, axis = draw(classified())
+    labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
+    x = draw(log_probabilities(format, shape))
+    x = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
+    if _in_bytes(labels, x) and draw(st.booleans()):
+        labels = labels.astype(np.uint8)
+    operands = {"input": x, "target": labels, **given}
+    options: dict[str, Any] = {"weight": weights(format, (shape[axis],))}
+    return build(draw, "nll_loss", format, reduction, operands, options)
+
+
+@st.composite
+def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Logits with labels or with probabilities, in all layouts. Shrinks to two classes, label 0."""
+    shape, axis = draw(classified())
+    x = draw(reals(format, shape))
+    operands: dict[str, Any]
+    if draw(st.integers(0, 2)) == 2:
+        operands = {"input": x, "target": draw(probabilities(format, shape))}
+    else:
+        labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
+        x = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
+        if _in_bytes(labels, x) and draw(st.booleans()):
+            labels = labels.astype(np.uint8)
+        operands = {"input": x, "target": labels, **given}
+    options = {
+        "weight": weights(format, (shape[axis],)),
+        "label_smoothing": st.sampled_from(SMOOTHINGS),
+    }
+    return build(draw, "cross_entropy", format, reduction, operands, options)
+
+
+@st.composite
+def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """A linear layer before cross entropy, with labels or probabilities, also K-dimensional.
+
+    Shrinks to one feature, two classes, label 0.
+    """
+    batch = draw(st.sampled_from((1, 2, 3, 0, 5, 17, None)))
+    classes = draw(st.sampled_from((2, 1, 3, 5, 9)))
+    features = draw(st.sampled_from((1, 2, 3, 8, 17)))
+    positions = draw(st.sampled_from(((), (), (2,), (2, 2)))) if batch is not None else ()
+    samples = () if batch is None else (batch,)
+    operands: dict[str, Any] = {
+        "input": draw(reals(format, (*samples, features))),
+        "linear_weight": draw(reals(format, (classes, *positions, features))),
+    }
+    if draw(st.integers(0, 2)) == 2:
+        operands["target"] = draw(probabilities(format, (*samples, classes, *positions)))
+    else:
+        operands["target"], given = draw(_labels((*samples, *positions), classes))
+        operands |= given
+    options = {
+        "linear_bias": reals(format, (classes, *positions)),
+        "weight": weights(format, (classes,)),
+        "label_smoothing": st.sampled_from(SMOOTHINGS),
+    }
+    return build(draw, "linear_cross_entropy", format, reduction, operands, options)
+
+
+@st.composite
+def multi_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Scores and labels, unbatched too. Shrinks to one sample of class 0, two classes."""
+    shape, axis = draw(classified(positions=False))
+    operands = {
+        "input": draw(reals(format, shape)),
+        "target": draw(indices(shape[:axis], shape[axis])),
+    }
+    options = {
+        "p": st.sampled_from((1, 2)),
+        "margin": st.sampled_from((1.0, 0.5, 2.0, 0.0, 0.1, -1.0)),
+        "weight": weights(format, (shape[axis],)),
+    }
+    return build(draw, "multi_margin_loss", format, reduction, operands, options)
+
+
+@st.composite
+def _rows(draw: st.DrawFn) -> Shape:
+    """Shapes (C) and (N, C), wide or tall."""
+    batch = draw(st.sampled_from((None, *BATCHES)))
+    classes = draw(st.sampled_from(CLASSES))
+    return (classes,) if batch is None else (batch, classes)
+
+
+@st.composite
+def multilabel_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Scores and lists of labels: empty, full and with repeats. Shrinks to no label."""
+    shape = draw(_rows())
+    operands = {"input": draw(reals(format, shape)), "target": draw(label_sets(shape))}
+    return build(draw, "multilabel_margin_loss", format, reduction, operands, {})
+
+
+@st.composite
+def multilabel_soft_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Logits and 0/1 targets of (N, C), and of the (C) and (N, D, C) that torch also takes."""
+    shape = draw(st.one_of(_rows(), st.sampled_from(((2, 3, 4), (1, 1, 1)))))
+    operands = {"input": draw(reals(format, shape)), "target": draw(signs(shape, zero=True))}
+    options: dict[str, Any] = {"weight": weights(format, shape[-1:])}
+    return build(draw, "multilabel_soft_margin_loss", format, reduction, operands, options)

@@ -1,0 +1,87 @@
+"""Cases of the losses that compare embeddings or scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference import Format
+
+from .building import build
+from .case import Case, Distance
+from .labels import signs
+from .shapes import elementwise, vectors
+from .values import reals
+
+MARGINS = (1.0, 0.5, 2.0, 0.1, 5)
+
+DISTANCES = (
+    Distance("lambda x, y: (x - y).abs().sum(-1)", lambda x, y: np.sum(np.abs(x - y), axis=-1)),
+    Distance("lambda x, y: ((x - y) * (x - y)).sum(-1)", lambda x, y: np.sum((x - y) * (x - y), axis=-1)),
+    Distance("lambda x, y: (x - y).abs().amax(-1)", lambda x, y: np.max(np.abs(x - y), axis=-1)),
+)
+
+
+@st.composite
+def cosine_embedding_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Two vectors and a label 1 or -1; equal and zero vectors are frequent. Shrinks to zeros."""
+    shape = draw(vectors())
+    a = draw(reals(format, shape))
+    same = draw(st.integers(0, 5)) == 5
+    operands = {
+        "input1": a,
+        "input2": a.copy() if same else draw(reals(format, shape)),
+        "target": draw(signs(shape[:-1])),
+    }
+    options: dict[str, Any] = {"margin": st.sampled_from((0.0, 0.5, -0.5, 0.1, 1.0, -1.0))}
+    return build(draw, "cosine_embedding_loss", format, reduction, operands, options)
+
+
+@st.composite
+def margin_ranking_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Two scores and a label 1 or -1, of any shape that torch takes. Shrinks to zeros, label 1."""
+    shape = draw(elementwise())
+    operands = {
+        "input1": draw(reals(format, shape)),
+        "input2": draw(reals(format, shape)),
+        "target": draw(signs(shape)),
+    }
+    options: dict[str, Any] = {"margin": st.sampled_from((0.0, 1.0, 0.5, 0.1, -1.0, 0))}
+    return build(draw, "margin_ranking_loss", format, reduction, operands, options)
+
+
+def _triplet(draw: st.DrawFn, format: Format) -> dict[str, Any]:
+    shape = draw(st.one_of(vectors(), vectors(), vectors(), st.just((2, 3, 2))))
+    anchor = draw(reals(format, shape))
+    near = draw(st.integers(0, 5)) == 5
+    return {
+        "anchor": anchor,
+        "positive": anchor.copy() if near else draw(reals(format, shape)),
+        "negative": draw(reals(format, shape)),
+    }
+
+
+@st.composite
+def triplet_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Three vectors; equal ones are frequent. Shrinks to one dimension, all zero."""
+    options: dict[str, Any] = {
+        "margin": st.sampled_from(MARGINS),
+        "p": st.sampled_from((2.0, 1.0, 3.0, np.inf, 1.5, 2)),
+        "eps": st.sampled_from((1e-6, 0.0, 1e-3)),
+        "swap": st.booleans(),
+    }
+    return build(draw, "triplet_margin_loss", format, reduction, _triplet(draw, format), options)
+
+
+@st.composite
+def triplet_margin_with_distance_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Three vectors and one of several distances. Shrinks to one dimension, all zero."""
+    options: dict[str, Any] = {
+        "distance_function": st.sampled_from((None, *DISTANCES)),
+        "margin": st.sampled_from(MARGINS),
+        "swap": st.booleans(),
+    }
+    operands = _triplet(draw, format)
+    return build(draw, "triplet_margin_with_distance_loss", format, reduction, operands, options)

@@ -1,0 +1,50 @@
+"""Labels: class indices, signs, and sets of classes, in the integer types that torch takes for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from reference import Array
+
+from .shapes import Shape
+from .values import choices
+
+SIGNED = (np.int64, np.int32, np.int16, np.int8)
+INTEGERS = (*SIGNED, np.uint8)
+
+
+def dtypes(options: Sequence[npt.DTypeLike] = INTEGERS) -> st.SearchStrategy[npt.DTypeLike]:
+    """Integer dtypes. Shrinks to the first."""
+    return st.sampled_from(options)
+
+
+def indices(shape: Shape, classes: int, *, extra: Sequence[int] = ()) -> st.SearchStrategy[Array]:
+    """Arrays of class indices in [0, classes), int64. Shrinks to class 0.
+
+    Args:
+        extra: further labels that occur about every fourth time, such as the ignored one.
+    """
+    table = list(range(classes))
+    often = list(extra) * max(1, classes // 3)
+    return choices(shape, np.array(table + often or [0], dtype=np.int64))
+
+
+@st.composite
+def signs(draw: st.DrawFn, shape: Shape, *, zero: bool = False) -> Array:
+    """Arrays of 1 and -1 (or, if `zero`, 1 and 0), real or integer. Shrinks to ones, real."""
+    array = draw(choices(shape, [1, 0] if zero else [1, -1]))
+    return array.astype(draw(st.sampled_from((np.float64, np.float64, np.float64, *SIGNED))))
+
+
+def label_sets(shape: Shape) -> st.SearchStrategy[Array]:
+    """Arrays whose last axis lists classes up to a -1; later ones count for nothing. int64.
+
+    Repeated labels and empty lists are frequent. Shrinks to empty lists.
+    """
+    classes = shape[-1]
+    table = [-1, *range(classes), *range(min(classes, 3))]
+    return choices(shape, np.array(table, dtype=np.int64))

@@ -1,0 +1,60 @@
+"""Cases of connectionist temporal classification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference import Array, Format
+
+from .building import build
+from .case import Case
+from .labels import dtypes
+from .values import choices, log_probabilities
+
+
+def _lengths(draw: st.DrawFn, batch: int, most: int) -> Array:
+    """One length for each sequence; the longest is frequent. Shrinks to `most` throughout."""
+    return draw(choices((batch,), [most, *range(most + 1)]))
+
+
+@st.composite
+def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
+    """Sequences of frames and of labels in both layouts, with every kind of lengths.
+
+    Repeated labels, empty targets, no frames and impossible alignments are frequent. Shrinks to one
+    frame, two classes and no label.
+    """
+    steps = draw(st.sampled_from((1, 2, 3, 4, 6, 8, 17)))
+    classes = draw(st.sampled_from((2, 3, 1, 4, 6)))
+    unbatched = draw(st.integers(0, 4)) == 4
+    batch = 1 if unbatched else draw(st.sampled_from((1, 2, 3, 5)))
+    longest = draw(st.sampled_from((0, 1, 2, 3, 5))) if classes > 1 else 0
+    blank = draw(st.sampled_from((0, 0, classes - 1, classes // 2)))
+
+    labels = [label for label in range(classes) if label != blank]
+    padded = draw(choices((batch, longest), labels or [0]))
+    frames, lengths = _lengths(draw, batch, steps), _lengths(draw, batch, longest)
+    concatenated = unbatched or draw(st.booleans())
+    targets = np.concatenate([row[:n] for row, n in zip(padded, lengths)]) if concatenated else padded
+    x = draw(log_probabilities(format, (steps, batch, classes)))
+
+    kind = draw(dtypes())
+    as_tuple = draw(st.booleans())
+    operands: dict[str, Any] = {
+        "log_probs": x[:, 0] if unbatched else x,
+        "targets": targets.astype(draw(dtypes())),
+        "input_lengths": tuple(frames.tolist()) if as_tuple else frames.astype(kind),
+        "target_lengths": tuple(lengths.tolist()) if as_tuple else lengths.astype(kind),
+    }
+    if unbatched and not as_tuple and draw(st.booleans()):
+        operands["input_lengths"] = operands["input_lengths"].reshape(())
+        operands["target_lengths"] = operands["target_lengths"].reshape(())
+    if blank:
+        operands["blank"] = blank
+    options: dict[str, Any] = {"zero_infinity": st.booleans()}
+    if not blank:
+        options["blank"] = st.just(0)
+    return build(draw, "ctc_loss", format, reduction, operands, options)

@@ -1,0 +1,124 @@
+"""Values: whole arrays of numbers of a format in one draw.
+
+An array is drawn as one string of bytes, two for each element, and decoded through a table. Drawing
+floats one at a time costs several times as much. There is a table for each format, domain and regime;
+entry 0 is always the simplest number, so shrinking the bytes to zero shrinks the array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from reference import Array, Format
+
+from .shapes import Shape
+
+ENTRIES = 4096  # a power of two, so that every entry is equally likely
+
+SIMPLE = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 0.25, 1.5, -1.5, 4.0, -4.0, -0.0, 10.0)
+
+
+def _simple(format: Format, rng: np.random.Generator) -> Array:
+    """Small round numbers: ties between elements, and arguments that hit a branch's boundary."""
+    return np.resize(SIMPLE, ENTRIES)
+
+
+def _ordinary(format: Format, rng: np.random.Generator) -> Array:
+    """What networks produce: full mantissas, size around 1."""
+    return rng.normal(scale=2.0, size=ENTRIES)
+
+
+def _spread(format: Format, rng: np.random.Generator) -> Array:
+    """Sizes from 2^-16 to 2^11, where exponentials saturate, overflow and vanish."""
+    ends = [math.log(format.max), math.log(format.smallest_normal), math.log(format.smallest_subnormal)]
+    near = [end * factor for end in ends for factor in (1.0, 0.98, 1.02, -1.0)]
+    size = rng.choice([-1.0, 1.0], ENTRIES) * 2.0 ** rng.uniform(-16, 11, ENTRIES)
+    size[: 16 * len(near)] = np.tile(near, 16)
+    return size
+
+
+def _extreme(format: Format, rng: np.random.Generator) -> Array:
+    """The whole range of the format, its ends and its subnormals."""
+    lowest = format.min_exponent - format.digits + 1
+    size = rng.uniform(1, 2, ENTRIES) * 2.0 ** rng.integers(lowest, format.max_exponent, ENTRIES)
+    ends = [0.0, format.smallest_subnormal, format.smallest_normal, format.max, format.max / 2]
+    size[: 64 * len(ends)] = np.tile(ends, 64)
+    return rng.choice([-1.0, 1.0], ENTRIES) * np.minimum(size, format.max)
+
+
+Regime = Callable[[Format, np.random.Generator], Array]
+# A regime holds for a whole array: one huge element would hide the others in a sum.
+REGIMES: tuple[Regime, ...] = (_simple, _simple, _ordinary, _ordinary, _ordinary, _spread, _spread, _extreme)
+
+
+def _real(x: Array) -> Array:
+    return x
+
+
+def _unit(x: Array) -> Array:
+    """Fold the reals onto [0, 1]: sizes up to 1 stay, larger ones approach 1 from below."""
+    size = np.abs(x)
+    with np.errstate(divide="ignore"):
+        return np.where(size <= 1, size, 1 - 1 / size)
+
+
+def _non_negative(x: Array) -> Array:
+    return np.abs(x)
+
+
+def _non_positive(x: Array) -> Array:
+    return -np.abs(x)
+
+
+Domain = Callable[[Array], Array]
+
+
+@lru_cache(maxsize=None)
+def _table(format: Format, domain: Domain, regime: Regime) -> Array:
+    # A fixed seed: the tables are part of the suite, not of a run.
+    table = domain(regime(format, np.random.default_rng(20)))
+    table[0] = 0.0
+    return np.clip(format.nearest(table), -format.max, format.max)
+
+
+@st.composite
+def _arrays(
+    draw: st.DrawFn, format: Format, shape: Shape, domain: Domain, regimes: Sequence[Regime]
+) -> Array:
+    size = math.prod(shape)
+    table = _table(format, domain, draw(st.sampled_from(regimes)))
+    codes = np.frombuffer(draw(st.binary(min_size=2 * size, max_size=2 * size)), dtype=">u2")
+    return table[codes % ENTRIES].reshape(shape)
+
+
+def reals(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
+    """Arrays of any finite numbers of the format. Shrinks to zeros."""
+    return _arrays(format, shape, _real, REGIMES)
+
+
+def probabilities(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
+    """Arrays of numbers in [0, 1], both ends included. Shrinks to zeros."""
+    return _arrays(format, shape, _unit, REGIMES)
+
+
+def non_negatives(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
+    """Arrays of numbers >= 0. Shrinks to zeros."""
+    return _arrays(format, shape, _non_negative, REGIMES)
+
+
+def log_probabilities(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
+    """Arrays of numbers <= 0; their exponentials need not sum to 1. Shrinks to zeros."""
+    return _arrays(format, shape, _non_positive, REGIMES)
+
+
+def choices(shape: Shape, options: npt.ArrayLike) -> st.SearchStrategy[Array]:
+    """Arrays of the given few options, in one draw. Shrinks to the first option throughout."""
+    size, table = math.prod(shape), np.asarray(options)
+    drawn = st.binary(min_size=size, max_size=size)
+    return drawn.map(lambda codes: table[np.frombuffer(codes, np.uint8) % len(table)].reshape(shape))
