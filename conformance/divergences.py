@@ -75,12 +75,13 @@ def _sums_in_own_format(mismatch: Mismatch) -> bool:
 def _smoothing_sum_overflows(mismatch: Mismatch) -> bool:
     """All terms of label smoothing together are beyond the format before they are scaled down."""
     given = _arguments(mismatch)
-    smoothing = given.get("label_smoothing", 0.0)
-    if mismatch.worst is None or not smoothing or mismatch.worst.kind != "overflow":
+    if mismatch.worst is None or not given.get("label_smoothing"):
         return False
-    x = given["input"] if mismatch.loss.name == "cross_entropy" else given["linear_weight"]
+    x = given.get("linear_weight", given["input"])
     classes = x.shape[0 if x.ndim == 1 or "linear_weight" in given else 1]
-    return bool(abs(mismatch.worst.expected) * classes / smoothing > mismatch.case.format.max)
+    smoothed = mismatch.case.replacing(reduction="sum", label_smoothing=1.0)
+    terms = expect(mismatch.loss, smoothed).value * classes
+    return bool(terms > mismatch.case.format.max) and mismatch.worst.kind in ("overflow", "nan")
 
 
 def _norms_underflow(mismatch: Mismatch) -> bool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .binary import log_sigmoid
 from .reduction import check, reduce
-from .tracked import Array, constant
+from .tracked import Array, constant, total
 from .validation import integers, optional_real, real, require, same_shape
 
 
@@ -249,8 +249,8 @@ def multi_margin_loss(
     classes = x.shape[_class_axis(x)]
     w = _class_weights(weight, classes)
     labels, _ = _kept_labels(target, x, x.ndim - 1)
-    excess = margin - np.expand_dims(_pick(x, labels, x.ndim - 1), -1) + x
-    hinge = np.maximum(excess, 0)
+    at_label = np.expand_dims(_pick(x, labels, x.ndim - 1), -1)
+    hinge = np.maximum(total(margin, -at_label, x), 0)
     hinge = hinge * hinge if p == 2 else hinge
     hinge = hinge if w is None else hinge * np.expand_dims(w[labels], -1)
     others = np.arange(classes) != np.expand_dims(labels, -1)
@@ -287,7 +287,8 @@ def multilabel_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reductio
     labels = np.where(listed, y, 0)
     one_hot = np.expand_dims(labels, -1) == np.arange(classes)
     is_label = np.any(one_hot & np.expand_dims(listed, -1), axis=-2)
-    gaps = 1 - (np.expand_dims(np.take_along_axis(x, labels, axis=-1), -1) - np.expand_dims(x, -2))
+    at_labels = np.expand_dims(np.take_along_axis(x, labels, axis=-1), -1)
+    gaps = total(1, -at_labels, np.expand_dims(x, -2))
     counted = np.expand_dims(listed, -1) & ~np.expand_dims(is_label, -2)
     hinge = np.where(counted, np.maximum(gaps, 0), 0.0)
     return reduce(np.sum(hinge, axis=(-2, -1)) / classes, reduction)

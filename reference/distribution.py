@@ -91,6 +91,8 @@ def gaussian_nll_loss(
         single = v.ndim == x.ndim and len(unequal) == 1 and unequal[0][0] == 1
         require(per_row or single, f"var {v.shape} must be one per element or per row of input {x.shape}")
         v = np.expand_dims(v, -1) if per_row else v
+    if v.ndim == 0:
+        v = np.where(np.full(x.shape, True), v, x)  # one number for all, as an array like x
     v = np.maximum(v, eps)
     d = x - y
     loss = 0.5 * (np.log(v) + d * d / v)

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .reduction import reduce
-from .tracked import Array
+from .tracked import Array, total
 from .validation import broadcastable, real, require, same_shape, signs
 
-# torch adds this to each squared norm of a cosine embedding, which it does not document.
-COSINE_EPSILON = 1e-12
+# torch adds this to each squared norm of a cosine embedding, which it does not document: the float32
+# number nearest to 1e-12, in all formats.
+COSINE_EPSILON = float(np.float32(1e-12))
 
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
@@ -203,4 +204,4 @@ def _triplet(
     far = distance(a, c)
     if swap:
         far = np.minimum(far, distance(b, c))
-    return reduce(np.maximum(margin + distance(a, b) - far, 0), reduction)
+    return reduce(np.maximum(total(margin, distance(a, b), -far), 0), reduction)

@@ -127,6 +127,22 @@ def constant(array: Any) -> Any:
     return array.value if isinstance(array, Tracked) else array
 
 
+def total(*terms: Any) -> Any:
+    """Sum of a few terms that broadcast, added in no particular order: the bound holds for every order."""
+    home = next((term for term in terms if isinstance(term, Tracked)), None)
+    if home is None:
+        return sum(terms[1:], start=terms[0])
+    parts = [home._operand(term) for term in terms]
+    value = sum(part.value for part in parts)
+    size = sum(np.abs(part.value) + part.error for part in parts)
+    peak = size
+    for part in parts:
+        peak = np.maximum(peak, part.peak)
+    roundoff = (len(parts) - 1) * home.format.unit_roundoff
+    error = sum(part.error for part in parts) + roundoff / (1 - roundoff) * size
+    return Tracked(value, np.where(np.isfinite(value), error, 0), peak, home.format)
+
+
 def _rounding(size: Array, format: Format, units: float = 1) -> Array:
     """Error of `units` roundings of numbers of a size >= 0; zero is exact, subnormals are not.
 

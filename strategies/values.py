@@ -64,8 +64,7 @@ def _real(x: Array) -> Array:
 def _unit(x: Array) -> Array:
     """Fold the reals onto [0, 1]: sizes up to 1 stay, larger ones approach 1 from below."""
     size = np.abs(x)
-    with np.errstate(divide="ignore"):
-        return np.where(size <= 1, size, 1 - 1 / size)
+    return np.where(size <= 1, size, 1 - 1 / np.maximum(size, 1))
 
 
 def _non_negative(x: Array) -> Array:
