@@ -12,7 +12,7 @@ from reference import FORMATS, Format
 from strategies import Case
 
 from .losses import Loss
-from .running import available, obstacle
+from .running import obstacle
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run_examples(cell: Cell, base_seed: int, check: Callable[[Case], None]) -> N
     @settings(phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False)
     @given(cell.loss.cases(cell.format, cell.reduction))
     def conforms(case: Case) -> None:
-        check(available(case))
+        check(case)
 
     conforms()
 

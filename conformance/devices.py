@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import torch
 
@@ -26,7 +26,7 @@ def _known() -> list[str]:
     return list(dict.fromkeys([*names, *([accelerator.type] if accelerator else [])]))
 
 
-@lru_cache(maxsize=None)
+@cache
 def absence(device: str) -> str | None:
     """Why a device cannot be used, or None if it can: whether a tensor can be put there and read back."""
     try:

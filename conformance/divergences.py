@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from reference import FORMATS, Array
 from reference.embedding import COSINE_EPSILON
@@ -36,6 +37,7 @@ class Divergence:
         gives: the number that the witness gives, or the name of the exception it raises.
         truth: the number it should give.
         formats: the floating-point formats concerned.
+        until: the first torch known to be without it.
     """
 
     id: str
@@ -47,6 +49,12 @@ class Divergence:
     gives: float | str
     truth: float
     formats: tuple[str, ...] = tuple(FORMATS)
+    until: str | None = None
+
+    @property
+    def current(self) -> bool:
+        """Whether the installed torch is in the range that the record is about."""
+        return self.until is None or torch.__version__ < self.until
 
 
 def _arguments(mismatch: Mismatch) -> dict[str, Any]:
@@ -290,6 +298,13 @@ OTHERS = (
         "the weighted mean divides by the weights' sum before they are broadcast to the losses",
         "F.mse_loss(torch.ones(1), torch.zeros(2), weight=torch.ones(1))", 2.0, 1.0,
     ),
+    Divergence(
+        "gaussian_nll_loss-var-shape", "gaussian_nll_loss", "error",
+        lambda m: "var is of incorrect size" in m.problem,
+        "a variance with one dimension equal to 1 is refused, unless it is the last",
+        "F.gaussian_nll_loss(torch.zeros(2, 2), torch.zeros(2, 2), torch.ones(1, 2))",
+        "ValueError", 0.0, until="2.13",
+    ),
 )  # fmt: skip
 
 DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + OTHERS
@@ -298,7 +313,7 @@ DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + OTHERS
 def covering(mismatch: Mismatch) -> Divergence | None:
     """The record that covers a mismatch, or None where it is new."""
     for record in DIVERGENCES:
-        concerned = record.loss == mismatch.loss.name and mismatch.case.format.name in record.formats
-        if concerned and record.covers(mismatch):
+        same_loss = record.current and record.loss == mismatch.loss.name
+        if same_loss and mismatch.case.format.name in record.formats and record.covers(mismatch):
             return record
     return None

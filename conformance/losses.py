@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
@@ -26,7 +26,6 @@ class Loss:
         formats: the floating-point formats that torch's CPU kernels support.
         legacy: whether the deprecated ``size_average`` and ``reduce`` exist.
         since: the first torch known to have the loss, where that is not the oldest supported.
-        later: parameters that the oldest supported torch lacks, and the first torch known to have them.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Loss:
     formats: tuple[str, ...] = tuple(FORMATS)
     legacy: bool = True
     since: str = "2.6"
-    later: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def oracle(self) -> Callable[..., Any]:
@@ -52,7 +50,7 @@ class Loss:
 LOSSES = {
     row.name: row
     for row in (
-        Loss("l1_loss", "L1Loss", later={"weight": "2.13"}),
+        Loss("l1_loss", "L1Loss"),
         Loss("mse_loss", "MSELoss"),
         Loss("smooth_l1_loss", "SmoothL1Loss"),
         Loss("huber_loss", "HuberLoss", legacy=False),

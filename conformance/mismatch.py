@@ -9,6 +9,7 @@ from strategies import Case
 
 from .judging import Worst
 from .losses import Loss
+from .running import written
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Mismatch:
 
     @property
     def kind(self) -> str:
-        """ "nan", "overflow", "infinity", "accuracy", or "contract" where it is not about numbers."""
+        """The kind of `worst`, or "contract" where it is not about numbers."""
         return self.worst.kind if self.worst else "contract"
 
     def explain(self) -> str:
@@ -67,7 +68,7 @@ class Mismatch:
         lines = ["import torch", "import torch.nn.functional as F", ""]
         if self.device != "cpu":
             lines.append(f"torch.set_default_device({self.device!r})")
-        lines.append(f"got = {case!r}")
+        lines.append(f"got = {written(self.way, self.loss, case)}")
         if self.worst:
             index = f"[{', '.join(map(str, self.worst.index))}]" if self.worst.index else ""
             lines.append(f"print(got{index}.item())  # {self.worst.observed!r}")

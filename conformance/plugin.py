@@ -70,9 +70,12 @@ def pytest_configure(config: pytest.Config) -> None:
         problem = devices.problem(name)
         if problem:
             raise pytest.UsageError(f"--device: {problem}")
+    hypothesis_seed = config.getoption("hypothesis_seed", None)
+    if hypothesis_seed is not None:
+        _whole_number("--hypothesis-seed", hypothesis_seed, least=0)
     if config.option.examples is not None:
         _set_examples(config.option.examples, profile or "dev")
-    if profile == "nightly" and config.getoption("hypothesis_seed") is None:
+    if profile == "nightly" and hypothesis_seed is None:
         # Chosen here, so that every worker draws from the same seed and the header can tell it.
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
 
@@ -96,10 +99,15 @@ def _import_torch() -> None:
     torch.set_num_threads(1)
 
 
+def _whole_number(option: str, text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise pytest.UsageError(f"{option}: must be a whole number from {least} on, got {text!r}")
+    return int(text)
+
+
 def _set_examples(text: str, profile: str) -> None:
-    if not text.isdecimal() or int(text) < 1:
-        raise pytest.UsageError(f"--examples: must be a whole number from 1 on, got {text!r}")
-    settings.register_profile("examples", settings.get_profile(profile), max_examples=int(text))
+    examples = _whole_number("--examples", text, least=1)
+    settings.register_profile("examples", settings.get_profile(profile), max_examples=examples)
     settings.load_profile("examples")
 
 
@@ -174,7 +182,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.option.loss:
         return
     chosen = {row.name for row in selected_losses(config)}
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         params = getattr(item, "callspec", None) and item.callspec.params.values()  # type: ignore[attr-defined]
         losses = {_loss_name(value) for value in params or ()} - {None}
@@ -185,8 +194,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _loss_name(param: Any) -> str | None:
-    loss = getattr(param, "loss", None)
-    return getattr(loss, "name", loss)
+    """The loss that a test's parameter is, or is about."""
+    from .losses import Loss
+
+    loss = param if isinstance(param, Loss) else getattr(param, "loss", None)
+    return loss.name if isinstance(loss, Loss) else loss
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, Phase, find, settings
 
 from reference import FORMATS, Array
-from strategies import Case, Distance, is_real
+from strategies import Case, Distance, is_real, literal
 
 from .losses import LOSSES, Loss
 
@@ -42,7 +42,7 @@ def to_torch(value: Any, format: str, device: str) -> Any:
     return torch.tensor(value, dtype=dtype, device=device)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _distance(source: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     # What runs is the very text that a case prints; it is a literal of strategies.embedding.
     function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = eval(source)
@@ -61,7 +61,7 @@ def to_numpy(tensor: torch.Tensor) -> Array:
     return array
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     """Names of a callable's parameters, in order."""
     return tuple(inspect.signature(function).parameters)
@@ -93,7 +93,7 @@ def _linear_module(
     linear_bias: torch.Tensor | None = None,
     **options: Any,
 ) -> torch.Tensor:
-    """This module holds its linear layer, whose parameters are flat."""
+    """The module that its linear layer itself, with flat parameters."""
     classes, *positions, features = linear_weight.shape
     criterion = torch.nn.LinearCrossEntropyLoss(
         features,
@@ -123,7 +123,20 @@ def legacy(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
 WAYS: dict[str, Way] = {"functional": functional, "module": module, "legacy": legacy}
 
 
-@lru_cache(maxsize=None)
+def written(way: str, loss: Loss, case: Case) -> str:
+    """The call of a way as torch code."""
+    if way == "legacy":
+        return case.replacing(**LEGACY[case.arguments.get("reduction", "mean")]).call(f"F.{loss.name}")
+    if way != "module" or loss.name == "linear_cross_entropy":
+        return repr(case)
+    options = parameters(getattr(torch.nn, loss.module))
+    constructor = case.without(*(name for name in case.arguments if name not in options))
+    operands = case.without(*constructor.arguments)
+    values = ", ".join(literal(value, case.format) for value in operands.arguments.values())
+    return f"{constructor.call(f'torch.nn.{loss.module}')}({values})"
+
+
+@cache
 def obstacle(loss_name: str, format_name: str, device: str) -> str | None:
     """Why this torch cannot run a loss in a format on a device, or None if it can.
 
@@ -138,16 +151,10 @@ def obstacle(loss_name: str, format_name: str, device: str) -> str | None:
         database=None, derandomize=True, max_examples=1, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    case = available(find(cases, lambda _: True, settings=quiet))
+    case = find(cases, lambda _: True, settings=quiet)
     try:
         functional(loss, case, arguments(case, device))
-    except (NotImplementedError, RuntimeError) as error:
+    except Exception as error:  # whatever else it is, the properties will meet it again
         if "not implemented" in str(error):
             return f"torch {torch.__version__}: {str(error).splitlines()[0]}"
     return None
-
-
-def available(case: Case) -> Case:
-    """The case without the arguments that this torch does not have yet."""
-    known = parameters(getattr(torch.nn.functional, case.loss))
-    return case.without(*(name for name in case.arguments if name not in known))

@@ -61,9 +61,9 @@ def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
             return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
         if result is None:
             continue
-        problem = _broken_contract(cell, case, given, result)
-        if problem:
-            return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
+        broken = _broken_contract(cell, case, given, result)
+        if broken:
+            return Mismatch(cell.loss, case, cell.device, name, broken), 0.0
         results[name] = result
 
     expected = expect(cell.loss, case)

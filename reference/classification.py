@@ -23,7 +23,8 @@ def log_softmax(input: Array, axis: int) -> Array:
     functions (2021), algorithm 4.1.
     """
     shifted = input - constant(np.max(input, axis=axis, keepdims=True))
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    result: Array = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return result
 
 
 def _class_axis(x: Array) -> int:

@@ -132,6 +132,6 @@ def kl_div(
     else:
         loss = np.where(y == 0, 0.0, y * (np.log(y) - x))
     if reduction == "batchmean":
-        total = np.sum(loss)
+        total = reduce(loss, "sum")
         return total / x.shape[0] if x.ndim else total
     return reduce(loss, reduction)

@@ -89,7 +89,8 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     """p-norm of x1 - x2 + eps along the last axis.
 
     Args:
-        x1, x2: broadcastable arrays of shape (..., D).
+        x1: array of shape (..., D).
+        x2: array that broadcasts with it.
         p: order of the norm, > 0; may be infinite.
         eps: added to each difference, so its sign matters.
 
@@ -105,13 +106,16 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     broadcastable(x1=a, x2=b)
     require(p > 0, f"p must be > 0, got {p}")
     size = np.abs(a - b + eps)
+    norm: Array
     if p == 1:
-        return np.sum(size, axis=-1)
-    if p == 2:
-        return np.sqrt(np.sum(size * size, axis=-1))
-    if p == np.inf:
-        return np.max(size, axis=-1)
-    return np.power(np.sum(np.power(size, p), axis=-1), 1 / p)
+        norm = np.sum(size, axis=-1)
+    elif p == 2:
+        norm = np.sqrt(np.sum(size * size, axis=-1))
+    elif p == np.inf:
+        norm = np.max(size, axis=-1)
+    else:
+        norm = np.power(np.sum(np.power(size, p), axis=-1), 1 / p)
+    return norm
 
 
 @np.errstate(all="ignore")
@@ -130,7 +134,9 @@ def triplet_margin_loss(
         l = max(0, margin + d(a, p) - d(a, n)),    d(x, y) = |x - y + eps|_p
 
     Args:
-        anchor, positive, negative: shape (D) or (N, D); torch accepts more leading axes.
+        anchor: shape (D) or (N, D); torch accepts more leading axes.
+        positive: the same shape.
+        negative: the same shape.
         margin: > 0.
         p: order of the norm.
         eps: added to each difference before the norm.
@@ -169,7 +175,9 @@ def triplet_margin_with_distance_loss(
         l = max(0, margin + d(a, p) - d(a, n))
 
     Args:
-        anchor, positive, negative: shape (N, ...), whatever the distance takes.
+        anchor: shape (N, ...), whatever the distance takes.
+        positive: the same shape.
+        negative: the same shape.
         distance_function: d, from two such arrays to their distances (N); None for
             `pairwise_distance`.
         margin: > 0.

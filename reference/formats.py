@@ -65,7 +65,7 @@ class Format:
     @cached_property
     def oracle_roundoff(self) -> float:
         """Unit roundoff of the oracle's own arithmetic for this format."""
-        return float(np.finfo(np.dtype(self.wide)).eps) / 2  # type: ignore[arg-type]
+        return float(np.finfo(np.dtype(self.wide)).eps) / 2
 
     def nearest(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Round to the nearest number of the format, ties to even.

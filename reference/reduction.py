@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .tracked import Array
@@ -38,8 +40,11 @@ def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
     check(reduction)
     if reduction == "none":
         return loss
-    if reduction == "sum":
-        return np.sum(loss)
-    if weight is None:
-        return np.mean(loss) if loss.size else np.sum(loss) / 0
-    return np.sum(loss) / np.sum(np.broadcast_to(weight, loss.shape))
+    total: Any = np.sum(loss)
+    result: Any = total
+    if reduction == "mean" and weight is not None:
+        result = total / np.sum(np.broadcast_to(weight, loss.shape))
+    elif reduction == "mean":
+        result = np.mean(loss) if loss.size else total / 0
+    reduced: Array = result
+    return reduced

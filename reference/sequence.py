@@ -118,7 +118,7 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
 
 
 def _log_sum_exp(*terms: Array) -> Array:
-    """log of the sum of exponentials, elementwise; -inf where all terms are."""
+    """Logarithm of the sum of exponentials, elementwise; -inf where all terms are."""
     shift = constant(terms[0])
     for term in terms[1:]:
         shift = np.maximum(shift, constant(term))
@@ -126,4 +126,5 @@ def _log_sum_exp(*terms: Array) -> Array:
     total = np.exp(terms[0] - shift)
     for term in terms[1:]:
         total = total + np.exp(term - shift)
-    return np.log(total) + shift
+    result: Array = np.log(total) + shift
+    return result

@@ -13,7 +13,7 @@ unchanged on plain arrays and on tracked ones (NEP 13 and NEP 18).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -80,12 +80,11 @@ class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return f"Tracked({self.value!r}, error={self.error!r}, format={self.format.name})"
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Tracked | Array:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             return NotImplemented
         if ufunc in COMPARISONS:
-            compared: Array = ufunc(*(constant(operand) for operand in inputs))
-            return compared
+            return ufunc(*(constant(operand) for operand in inputs))
         rule = UFUNCS.get(ufunc)
         return NotImplemented if rule is None else rule(*(self._operand(operand) for operand in inputs))
 
@@ -133,13 +132,12 @@ def total(*terms: Any) -> Any:
     if home is None:
         return sum(terms[1:], start=terms[0])
     parts = [home._operand(term) for term in terms]
-    value = sum(part.value for part in parts)
-    size = sum(np.abs(part.value) + part.error for part in parts)
-    peak = size
-    for part in parts:
-        peak = np.maximum(peak, part.peak)
+    value = reduce(np.add, [part.value for part in parts])
+    error = reduce(np.add, [part.error for part in parts])
+    size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
+    peak = reduce(np.maximum, [part.peak for part in parts], size)
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
-    error = sum(part.error for part in parts) + roundoff / (1 - roundoff) * size
+    error = error + roundoff / (1 - roundoff) * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, home.format)
 
 
@@ -304,8 +302,8 @@ def _max(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
 
 def _each(func: Callable[..., Array], a: Tracked, *args: Any, **kwargs: Any) -> Tracked:
     """Do to the errors and peaks what `func` does to the values: move them."""
-    moved = (func(array, *args, **kwargs) for array in (a.value, a.error, a.peak))
-    return Tracked(*moved, a.format)
+    value, error, peak = (func(array, *args, **kwargs) for array in (a.value, a.error, a.peak))
+    return Tracked(value, error, peak, a.format)
 
 
 def _where(condition: Array, a: Any, b: Any) -> Tracked:

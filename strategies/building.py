@@ -23,9 +23,11 @@ def build(
 
     Args:
         draw: of the composite strategy that calls.
+        loss: name of the functional.
+        format: the format under test.
+        reduction: the value of ``reduction``, which is left out at times where it is the default.
         required: arguments that are always passed, in the order of the signature.
-        options: a strategy for each optional argument. ``reduction`` is added to them, and left out at
-            times where it is the default.
+        options: a strategy for each optional argument.
     """
     every = {**options, "reduction": st.just(reduction)}
     passed = draw(st.integers(0, 2 ** len(every) - 1))  # one bit each; shrinks to none

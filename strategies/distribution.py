@@ -20,7 +20,7 @@ def poisson_nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     input_shape, target_shape = draw(pairs())
     log_input = draw(st.booleans())
     rates = reals if log_input else non_negatives
-    operands = {
+    operands: dict[str, Any] = {
         "input": draw(rates(format, input_shape)),
         "target": draw(non_negatives(format, target_shape)),
     }
@@ -75,7 +75,7 @@ def kl_div(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     input_shape, target_shape = draw(pairs())
     log_target = draw(st.booleans())
     targets = log_probabilities if log_target else probabilities
-    operands = {
+    operands: dict[str, Any] = {
         "input": draw(log_probabilities(format, input_shape)),
         "target": draw(targets(format, target_shape)),
     }

@@ -26,6 +26,8 @@ def indices(shape: Shape, classes: int, *, extra: Sequence[int] = ()) -> st.Sear
     """Arrays of class indices in [0, classes), int64. Shrinks to class 0.
 
     Args:
+        shape: of the array.
+        classes: how many there are.
         extra: further labels that occur about every fourth time, such as the ignored one.
     """
     table = list(range(classes))

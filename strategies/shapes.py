@@ -43,10 +43,9 @@ def pairs() -> st.SearchStrategy[tuple[Shape, Shape]]:
 
 @st.composite
 def classified(draw: st.DrawFn, *, positions: bool = True) -> tuple[Shape, int]:
-    """Shapes with a class axis, and which axis it is: (C), (N, C) or (N, C, d_1, ..., d_K).
+    """Shapes with a class axis, and which axis it is: (C), (N, C) or, with `positions`, (N, C, d_1, ...).
 
-    Args:
-        positions: whether (N, C, d_1, ..., d_K) is wanted. Shrinks to (1, 2).
+    Shrinks to (1, 2).
     """
     batch = draw(st.sampled_from((*BATCHES, None)))
     classes = draw(st.sampled_from(CLASSES))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,7 @@ def _non_positive(x: Array) -> Array:
 Domain = Callable[[Array], Array]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _table(format: Format, domain: Domain, regime: Regime) -> Array:
     # A fixed seed: the tables are part of the suite, not of a run.
     table = domain(regime(format, np.random.default_rng(20)))
@@ -93,7 +93,8 @@ def _arrays(
     size = math.prod(shape)
     table = _table(format, domain, draw(st.sampled_from(regimes)))
     codes = np.frombuffer(draw(st.binary(min_size=2 * size, max_size=2 * size)), dtype=">u2")
-    return table[codes % ENTRIES].reshape(shape)
+    values: Array = table[codes % ENTRIES].reshape(shape)
+    return values
 
 
 def reals(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
