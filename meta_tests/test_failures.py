@@ -1,0 +1,109 @@
+"""A broken loss is found, and the failure is one that people can act on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .test_options import pytest_of_the_suite
+
+HUBER = """
+import torch, torch.nn.functional as F
+
+def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
+    d = (input - target).abs()
+    loss = torch.where(d < delta, 0.5 * d * d, delta * (d - delta))
+    loss = loss if weight is None else loss * weight
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+F.huber_loss = huber_loss
+"""
+
+# A line that breaks the functional `original` of a loss, and what the failure must say.
+BREAKS = [
+    (
+        "l1_loss",
+        "torch.float64",
+        "original(*a, **k).double()",
+        "dtype torch.float64 instead of torch.float32",
+    ),
+    ("l1_loss", "shape", "original(*a, **k)[None]", "shape"),
+    ("l1_loss", "nan", "original(*a, **k) * float('nan')", "got      nan"),
+    ("l1_loss", "exception", "1 / 0", "raised ZeroDivisionError"),
+    ("l1_loss", "mutation", "(original(*a, **k), k['input'].add_(1))[0]", "input was changed in place"),
+    ("l1_loss", "noise", "original(*a, **k) * (1 + torch.rand(()) * 1e-7)", "(functional"),
+    (
+        "soft_margin_loss",
+        "64 roundoffs",
+        "original(*a, **k) * (1 + 64 * 2.0**-24)",
+        "times the allowed error",
+    ),
+]
+
+
+def run_broken(tmp_path: Path, source: str, loss: str) -> str:
+    """The output of the suite on a torch that a plugin breaks; it must fail."""
+    (tmp_path / "broken_torch.py").write_text(source)
+    options = [
+        "-p",
+        "broken_torch",
+        "--loss",
+        loss,
+        "--dtype",
+        "float32",
+        "--device",
+        "cpu",
+        "-k",
+        "test_value",
+    ]
+    run = pytest_of_the_suite(*options, path=tmp_path)
+    assert run.returncode == 1, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize(("loss", "name", "expression", "words"), BREAKS, ids=[row[1] for row in BREAKS])
+def test_a_broken_loss_fails_with_the_reason(
+    tmp_path: Path, loss: str, name: str, expression: str, words: str
+) -> None:
+    source = (
+        f"import torch, torch.nn.functional as F\noriginal = F.{loss}\n"
+        f"def broken(*a, **k):\n    return {expression}\n"
+        "import functools\n"
+        f"F.{loss} = functools.wraps(original)(broken)\n"
+    )
+    output = run_broken(tmp_path, source, loss)
+    assert words in output
+    assert "To reproduce:" in output
+
+
+def test_a_failure_is_shrunk_and_its_script_runs(tmp_path: Path) -> None:
+    output = run_broken(tmp_path, HUBER, "huber_loss")
+    section = output.split("[huber_loss-mean-float32-cpu]")[1]
+    explanation, rest = section.split("To reproduce:", 1)
+    for words in (
+        "huber_loss (functional), reduction mean, float32, cpu: a value outside the derived bound",
+        "expected 0.5 +- 1.79e-07 of the result",
+        "got      0.0",
+        "times the allowed error",
+        "the running error of the documented formula, each step rounded to float32",
+    ):
+        assert words in explanation
+    script = rest.split("\n____")[0].split("\n====")[0]
+    code = "\n".join(line.removeprefix("    ") for line in script.splitlines() if line.startswith("    "))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) == 0.5  # an unbroken torch gives what was expected
+
+
+def test_the_readme_shows_a_real_failure(tmp_path: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    shown = readme.split("```text\n")[1].split("```")[0]
+    output = run_broken(tmp_path, HUBER, "huber_loss")
+
+    def lines(text: str) -> list[str]:
+        return [line.rstrip() for line in text.strip().splitlines()]
+
+    assert "\n".join(lines(shown)) in "\n".join(lines(output))
