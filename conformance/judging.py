@@ -75,7 +75,8 @@ def judge(observed: Array, expected: Tracked) -> Worst:
     form = expected.format
     # Half a spacing above the largest number, from where on rounding gives infinity.
     edge = np.ldexp(value.dtype.type(2) - form.unit_roundoff, form.max_exponent - 1)
-    may_overflow = (np.where(got > 0, value + bound, bound - value) >= edge) & np.isfinite(bound)
+    reach = np.where(np.isfinite(bound), bound, 0)  # an unbounded error is no reason for an infinity
+    may_overflow = np.where(got > 0, value + reach, reach - value) >= edge
     agrees = (got == value) | (np.isnan(got) & np.isnan(value)) | (np.isinf(got) & may_overflow)
     comparable = np.isfinite(got) & np.isfinite(value)
     ratio = np.where(agrees, 0, np.where(comparable, np.abs(got - value) / bound, np.inf))

@@ -31,6 +31,13 @@ BREAKS = [
         "dtype torch.float64 instead of torch.float32",
     ),
     ("l1_loss", "shape", "original(*a, **k)[None]", "shape"),
+    ("l1_loss", "device", "original(*a, **k).to('meta')", "device meta instead of cpu"),
+    (
+        "l1_loss",
+        "aliasing",
+        "(original(*a, **k), k['target'])[k.get('reduction') == 'none']",
+        "shares memory",
+    ),
     ("l1_loss", "nan", "original(*a, **k) * float('nan')", "got      nan"),
     ("l1_loss", "exception", "1 / 0", "raised ZeroDivisionError"),
     ("l1_loss", "mutation", "(original(*a, **k), k['input'].add_(1))[0]", "input was changed in place"),
@@ -77,6 +84,31 @@ def test_a_broken_loss_fails_with_the_reason(
     output = run_broken(tmp_path, source, loss)
     assert words in output
     assert "To reproduce:" in output
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("F.focal_loss = F.l1_loss", "torch.nn.functional.focal_loss is not tested: add its formula"),
+        ("torch.nn.modules.loss.__all__.append('FocalLoss')", "torch.nn.FocalLoss is not tested: add its"),
+        ("del F.huber_loss", "hasattr(F, loss.name)"),
+        ("F.l1_loss = lambda input, target, weight=None, reduction='mean': 0", "assert [('input'"),
+    ],
+)
+def test_a_change_of_torchs_own_lists_is_told(tmp_path: Path, source: str, words: str) -> None:
+    (tmp_path / "broken_torch.py").write_text(f"import torch, torch.nn.functional as F\n{source}\n")
+    run = pytest_of_the_suite("-p", "broken_torch", "conformance/test_completeness.py", path=tmp_path)
+    assert run.returncode == 1
+    assert words in run.stdout
+
+
+def test_a_fixed_divergence_is_told(tmp_path: Path) -> None:
+    source = "import torch.nn.functional as F\nF.soft_margin_loss = lambda x, y: F.softplus(-x * y).mean()\n"
+    (tmp_path / "broken_torch.py").write_text(source)
+    run = pytest_of_the_suite("-p", "broken_torch", "conformance/test_divergences.py", path=tmp_path)
+    assert run.returncode == 1
+    assert "soft_margin_loss-exp: the witness gives 100.0" in run.stdout
+    assert "If it is fixed, the record can go" in run.stdout
 
 
 def test_a_failure_is_shrunk_and_its_script_runs(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def soft_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reduction: str
     """
     x, y = real("input", input), signs("target", target)
     same_shape(input=x, target=y)
-    exponent = -(y * x)
+    exponent = -(y.astype(x.dtype) * x)
     shift = constant(np.maximum(exponent, 0))
     return reduce(shift + np.log(np.exp(-shift) + np.exp(exponent - shift)), reduction)
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from .binary import log_sigmoid
 from .reduction import check, reduce
-from .tracked import Array, constant, total
-from .validation import integers, optional_real, real, require, same_shape
+from .tracked import Array, constant, number, total
+from .validation import broadcastable, integers, optional_real, real, require, same_shape
 
 
 def log_softmax(input: Array, axis: int) -> Array:
@@ -143,19 +143,20 @@ def cross_entropy(
     w = _class_weights(weight, classes)
     s = label_smoothing
     require(0 <= s <= 1, f"label_smoothing must lie in [0, 1], got {s}")
+    smoothing = number(s, x)
     log_p = log_softmax(x, axis)
     if w is not None:
         log_p = log_p * np.reshape(w, (-1,) + (1,) * (x.ndim - 1 - axis))
     if real("target", target).shape == x.shape:
         q = real("target", target)
-        q = q * (1 - s) + s / classes if s else q
+        q = q * (1 - smoothing) + smoothing / classes if s else q
         # A probability 0 contributes 0 also at a logit of -inf, where log softmax is -inf.
         nothing = (q == 0) & ~np.isfinite(log_p)
         return reduce(-np.sum(np.where(nothing, 0.0, q * log_p), axis=axis), reduction)
     labels, kept = _kept_labels(target, x, axis, ignore_index)
     loss = -_pick(log_p, labels, axis)
     if s:
-        loss = (1 - s) * loss + (s / classes) * -np.sum(log_p, axis=axis)
+        loss = (1 - smoothing) * loss + smoothing / classes * -np.sum(log_p, axis=axis)
     return reduce(np.where(kept, loss, 0.0), reduction, _label_weights(w, labels, kept, x.dtype))
 
 
@@ -321,10 +322,14 @@ def multilabel_soft_margin_loss(
     Source: torch.nn.MultiLabelSoftMarginLoss.
     """
     check(reduction)
-    x, y = real("input", input), real("target", target)
+    x = real("input", input)
+    y = real("target", target, x)
     require(x.ndim >= 1, "input must have a class dimension, got a 0-d array")
     same_shape(input=x, target=y)
     loss = -(y * log_sigmoid(x) + (1 - y) * log_sigmoid(-x))
     if weight is not None:
-        loss = loss * real("weight", weight)
+        w = real("weight", weight)
+        fits = broadcastable(input=x, weight=w) == x.shape
+        require(fits, f"weight must broadcast to input {x.shape}, got {w.shape}")
+        loss = loss * w
     return reduce(np.sum(loss, axis=-1) / x.shape[-1], reduction)

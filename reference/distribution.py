@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
 from .reduction import REDUCTIONS, check, reduce
-from .tracked import Array
+from .tracked import Array, number
 from .validation import broadcastable, real, require
+
+# To 35 digits: the oracle computes float64 in a wider type.
+PI = np.longdouble("3.14159265358979323846264338327950288")
 
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
@@ -47,7 +48,7 @@ def poisson_nll_loss(
     broadcastable(input=x, target=y)
     loss = np.exp(x) - y * x if log_input else x - y * np.log(x + eps)
     if full:
-        stirling = y * np.log(y) - y + 0.5 * np.log(2 * math.pi * y)
+        stirling = y * np.log(y) - y + 0.5 * np.log(2 * number(PI, y) * y)
         loss = loss + np.where(y > 1, stirling, 0.0)
     return reduce(loss, reduction)
 
@@ -91,12 +92,12 @@ def gaussian_nll_loss(
         single = v.ndim == x.ndim and len(unequal) == 1 and unequal[0][0] == 1
         require(per_row or single, f"var {v.shape} must be one per element or per row of input {x.shape}")
         v = np.expand_dims(v, -1) if per_row else v
-    if v.ndim == 0:
-        v = np.where(np.full(x.shape, True), v, x)  # one number for all, as an array like x
+    if isinstance(var, (int, float)):
+        v = np.where(np.full(x.shape, True), number(var, x), x)  # an array like x, so that it is tracked
     v = np.maximum(v, eps)
     d = x - y
     loss = 0.5 * (np.log(v) + d * d / v)
-    return reduce(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+    return reduce(loss + 0.5 * np.log(2 * number(PI, x)) if full else loss, reduction)
 
 
 @np.errstate(all="ignore")

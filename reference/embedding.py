@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .reduction import reduce
-from .tracked import Array, total
+from .tracked import Array, number, total
 from .validation import broadcastable, real, require, same_shape, signs
 
 # torch adds this to each squared norm of a cosine embedding, which it does not document: the float32
@@ -82,7 +82,7 @@ def margin_ranking_loss(
     """
     a, b, y = real("input1", input1), real("input2", input2), signs("target", target)
     same_shape(input1=a, input2=b, target=y)
-    return reduce(np.maximum(-y * (a - b) + margin, 0), reduction)
+    return reduce(np.maximum(-y.astype(a.dtype) * (a - b) + margin, 0), reduction)
 
 
 def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps: float = 1e-6) -> Array:
@@ -114,7 +114,7 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     elif p == np.inf:
         norm = np.max(size, axis=-1)
     else:
-        norm = np.power(np.sum(np.power(size, p), axis=-1), 1 / p)
+        norm = np.power(np.sum(np.power(size, p), axis=-1), 1 / number(p, size))
     return norm
 
 

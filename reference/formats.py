@@ -90,6 +90,8 @@ class Format:
         """Whether a Python number is exactly a number of this format; infinities and nan count."""
         if not math.isfinite(value):
             return True
+        if float(value) != value:
+            return False
         mantissa, exponent = math.frexp(value)
         digits = self.digits - max(0, self.min_exponent + 1 - exponent)
         return abs(value) <= self.max and (mantissa * 2.0**digits).is_integer()

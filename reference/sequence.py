@@ -68,7 +68,7 @@ def ctc_loss(
     if zero_infinity:
         loss = np.where(loss == np.inf, 0.0, loss)
     if reduction == "mean":
-        loss = loss / np.maximum(lengths, 1)
+        loss = loss / np.maximum(lengths, 1).astype(x.dtype)
     return reduce(loss if batched else loss[0], reduction)
 
 
@@ -97,10 +97,10 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
     skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
     emitted = np.take_along_axis(x, np.broadcast_to(states, (x.shape[0], *states.shape)), axis=2)
 
-    nothing = np.full((batch, 2), -np.inf)
+    nothing = np.full((batch, 2), -np.inf, dtype=x.dtype)
     position = np.arange(states.shape[1])
     # Without a frame, only a target without a label is spelt, with probability 1.
-    alpha = np.broadcast_to(np.where(position == 0, 0.0, -np.inf), states.shape)
+    alpha = np.broadcast_to(np.where(position == 0, 0.0, -np.inf).astype(x.dtype), states.shape)
     for t in range(x.shape[0]):
         if t == 0:
             step = np.where(position < 2, emitted[0], -np.inf)

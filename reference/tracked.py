@@ -36,8 +36,9 @@ class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
         value: the result of the formula in the format's wide type, any shape.
         error: bound on the absolute error of a computation in the format, same shape and type;
             0 where the value is not finite, as only its kind counts there.
-        peak: size of the largest intermediate result that each element came from, itself included. Beyond
-            the format's range, a step-by-step computation overflows even if the value does not.
+        peak: size of the largest finite intermediate result that each element came from, itself and its
+            error included. Beyond the format's range, a step-by-step computation overflows even if the
+            value does not.
         format: the format whose roundings are counted.
     """
 
@@ -99,10 +100,10 @@ class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
         return NotImplemented if rule is None else rule(*args, **kwargs)
 
     def _operand(self, operand: Any) -> Tracked:
-        """Make an operand tracked: arrays are exact, a Python number is rounded to the format."""
+        """Make an operand tracked: arrays are exact, a number is rounded to the format."""
         if isinstance(operand, Tracked):
             return operand
-        if isinstance(operand, (np.ndarray, np.generic)):
+        if isinstance(operand, np.ndarray):
             return tracked(operand, self.format)
         value = np.asarray(operand, dtype=self.value.dtype)
         exact = self.format.holds(operand)
@@ -115,6 +116,11 @@ def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     value = np.asarray(array).astype(format.wide)
     zeros = np.zeros_like(value)
     return Tracked(value, zeros, zeros, format)
+
+
+def number(value: Any, like: Any) -> Any:
+    """A number as a 0-d array like another, so that arithmetic on it is as wide, and tracked, too."""
+    return like._operand(value) if isinstance(like, Tracked) else np.asarray(value, dtype=like.dtype)
 
 
 def constant(array: Any) -> Any:
@@ -135,7 +141,7 @@ def total(*terms: Any) -> Any:
     value = reduce(np.add, [part.value for part in parts])
     error = reduce(np.add, [part.error for part in parts])
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
-    peak = reduce(np.maximum, [part.peak for part in parts], size)
+    peak = reduce(np.maximum, [part.peak for part in parts], np.where(np.isinf(size), 0, size))
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
     error = error + roundoff / (1 - roundoff) * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, home.format)
@@ -166,8 +172,9 @@ def _result(
     """
     size = np.abs(value)
     off = size + error
+    peak = np.maximum(peak, np.where(np.isfinite(off), off, 0))  # an infinity may be the true value
     total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
-    return Tracked(value, np.where(np.isfinite(value), total, 0), np.maximum(peak, size), format)
+    return Tracked(value, np.where(np.isfinite(value), total, 0), peak, format)
 
 
 def _quotient(numerator: Array, denominator: Array) -> Array:
@@ -218,7 +225,12 @@ def _sqrt(a: Tracked) -> Tracked:
 def _exp(a: Tracked) -> Tracked:
     # exp(x + e) - exp(x), the larger of the two sides, written so that a vanishing exp(x) stays 0.
     error = np.exp(a.value + a.error) * -np.expm1(-a.error)
-    return _function(np.exp, np.exp(a.value), error, a)
+    value = np.exp(a.value)
+    finite = np.isfinite(a.value)
+    # exp is never 0, though it is rounded to 0; beyond the wide type's range it overflows any format.
+    error = np.where(finite, np.maximum(error, a.format.smallest_subnormal), error)
+    peak = np.where(finite & np.isinf(value), np.inf, a.peak)
+    return _result(value, error, peak, a.format, units=2 * ULPS[np.exp])
 
 
 def _log(a: Tracked) -> Tracked:
@@ -278,7 +290,8 @@ def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
     value = np.asarray(np.sum(a.value, axis=axis, keepdims=keepdims))
     # Partial sums reach up to the sum of sizes, in some order; the accumulator has to hold them.
     peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
-    peak = np.where(sizes > FORMATS[a.format.accumulator].max, sizes, peak)
+    beyond = np.isfinite(sizes) & (sizes > FORMATS[a.format.accumulator].max)
+    peak = np.where(beyond, sizes, peak)
     if a.format.accumulator == a.format.name:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, a.format)
     return _result(value, error, peak, a.format, underflow=False)

@@ -15,8 +15,8 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def real(name: str, array: Any) -> Array:
-    """Take an argument as a real array; integers and lists become float64.
+def real(name: str, array: Any, like: Any = None) -> Array:
+    """Take an argument as a real array; integers and lists become float64, or the dtype of `like`.
 
     Raises:
         TypeError: the argument is not numeric, or complex.
@@ -25,7 +25,7 @@ def real(name: str, array: Any) -> Array:
         return array  # type: ignore[return-value]  # stands in for an array by NEP 13 and NEP 18
     result = np.asarray(array)
     if result.dtype.kind in "biu":
-        return result.astype(np.float64)
+        return result.astype(np.float64 if like is None else like.dtype)
     if result.dtype.kind != "f":
         raise TypeError(f"{name} must hold real numbers, got dtype {result.dtype}")
     return result

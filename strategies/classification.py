@@ -12,7 +12,7 @@ from reference import Array, Format
 from .building import build
 from .case import Case
 from .labels import indices, label_sets, signs
-from .shapes import BATCHES, CLASSES, Shape, classified
+from .shapes import BATCHES, TAILS, Shape, class_counts, classified
 from .values import log_probabilities, probabilities, reals
 from .weights import weights
 
@@ -25,14 +25,16 @@ def _labels(draw: st.DrawFn, shape: Shape, classes: int) -> tuple[Array, dict[st
     ignored = draw(st.sampled_from((None, -100, -1, 0, classes - 1, classes + 5)))
     if ignored is None:
         return draw(indices(shape, classes)), {}
+    labels = draw(indices(shape, classes, extra=[ignored]))
     if draw(st.integers(0, 7)) == 7:  # a batch that is ignored as a whole
-        return np.full(shape, ignored, dtype=np.int64), {"ignore_index": ignored}
-    return draw(indices(shape, classes, extra=[ignored])), {"ignore_index": ignored}
+        labels = np.full(shape, ignored, dtype=np.int64)
+    return labels, {"ignore_index": ignored}
 
 
-def _in_bytes(labels: Array, input: Array) -> bool:
-    """Whether labels can be given as uint8, which torch takes for input of up to two dimensions."""
-    return input.ndim <= 2 and bool(np.all((labels >= 0) & (labels < 256)))
+def _in_bytes(draw: st.DrawFn, labels: Array, input: Array) -> Array:
+    """At times give labels as uint8, which torch takes for input of up to two dimensions."""
+    fit = input.ndim <= 2 and bool(np.all((labels >= 0) & (labels < 256)))
+    return labels.astype(np.uint8) if draw(st.booleans()) and fit else labels
 
 
 def _poisoned(draw: st.DrawFn, x: Array, labels: Array, axis: int, ignored: int) -> Array:
@@ -50,9 +52,7 @@ def nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
     x = draw(log_probabilities(format, shape))
     x = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
-    if _in_bytes(labels, x) and draw(st.booleans()):
-        labels = labels.astype(np.uint8)
-    operands = {"input": x, "target": labels, **given}
+    operands = {"input": x, "target": _in_bytes(draw, labels, x), **given}
     options: dict[str, Any] = {"weight": weights(format, (shape[axis],))}
     return build(draw, "nll_loss", format, reduction, operands, options)
 
@@ -62,15 +62,11 @@ def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Logits with labels or with probabilities, in all layouts. Shrinks to two classes, label 0."""
     shape, axis = draw(classified())
     x = draw(reals(format, shape))
-    operands: dict[str, Any]
+    labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
+    poisoned = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
+    operands = {"input": poisoned, "target": _in_bytes(draw, labels, x), **given}
     if draw(st.integers(0, 2)) == 2:
         operands = {"input": x, "target": draw(probabilities(format, shape))}
-    else:
-        labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
-        x = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
-        if _in_bytes(labels, x) and draw(st.booleans()):
-            labels = labels.astype(np.uint8)
-        operands = {"input": x, "target": labels, **given}
     options = {
         "weight": weights(format, (shape[axis],)),
         "label_smoothing": st.sampled_from(SMOOTHINGS),
@@ -86,18 +82,18 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     """
     batch = draw(st.sampled_from((1, 2, 3, 0, 5, 17, None)))
     classes = draw(st.sampled_from((2, 1, 3, 5, 9)))
-    features = draw(st.sampled_from((1, 2, 3, 8, 17)))
-    positions = draw(st.sampled_from(((), (), (2,), (2, 2)))) if batch is not None else ()
+    positions = draw(st.sampled_from(((), (), (2,), (2, 2))))
+    if batch is None:
+        positions = ()
+    features = draw(st.sampled_from((1, 2, 3, *(TAILS[:9] if positions else TAILS))))
     samples = () if batch is None else (batch,)
-    operands: dict[str, Any] = {
-        "input": draw(reals(format, (*samples, features))),
-        "linear_weight": draw(reals(format, (classes, *positions, features))),
-    }
+    x = draw(reals(format, (*samples, features)))
+    a = draw(reals(format, (classes, *positions, features)))
+    labels, given = draw(_labels((*samples, *positions), classes))
+    operands = {"input": x, "linear_weight": a, "target": labels, **given}
     if draw(st.integers(0, 2)) == 2:
-        operands["target"] = draw(probabilities(format, (*samples, classes, *positions)))
-    else:
-        operands["target"], given = draw(_labels((*samples, *positions), classes))
-        operands |= given
+        target = draw(probabilities(format, (*samples, classes, *positions)))
+        operands = {"input": x, "linear_weight": a, "target": target}
     options = {
         "linear_bias": reals(format, (classes, *positions)),
         "weight": weights(format, (classes,)),
@@ -126,7 +122,7 @@ def multi_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
 def _rows(draw: st.DrawFn) -> Shape:
     """Shapes (C) and (N, C), wide or tall."""
     batch = draw(st.sampled_from((None, *BATCHES)))
-    classes = draw(st.sampled_from(CLASSES))
+    classes = draw(class_counts(batch or 1))
     return (classes,) if batch is None else (batch, classes)
 
 
@@ -141,7 +137,8 @@ def multilabel_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> C
 @st.composite
 def multilabel_soft_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Logits and 0/1 targets of (N, C), and of the (C) and (N, D, C) that torch also takes."""
-    shape = draw(st.one_of(_rows(), st.sampled_from(((2, 3, 4), (1, 1, 1)))))
+    rows = draw(_rows())
+    shape = draw(st.sampled_from((rows, rows, rows, rows, rows, rows, (2, 3, 4), (1, 1, 1))))
     operands = {"input": draw(reals(format, shape)), "target": draw(signs(shape, zero=True))}
     options: dict[str, Any] = {"weight": weights(format, shape[-1:])}
     return build(draw, "multilabel_soft_margin_loss", format, reduction, operands, options)

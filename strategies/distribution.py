@@ -18,7 +18,7 @@ from .values import log_probabilities, non_negatives, probabilities, reals
 def poisson_nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Rates, or their logarithms, and counts; counts at and around 1 are frequent. Shrinks to zeros."""
     input_shape, target_shape = draw(pairs())
-    log_input = draw(st.booleans())
+    log_input = not draw(st.booleans())
     rates = reals if log_input else non_negatives
     operands: dict[str, Any] = {
         "input": draw(rates(format, input_shape)),
@@ -51,16 +51,12 @@ def gaussian_nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """
     shape = draw(elementwise())
     target_shape = draw(st.sampled_from((shape, shape, shape, (1, *shape[1:]) if shape else shape)))
-    var = draw(
-        st.one_of(
-            _variance_shapes(shape).flatmap(lambda s: non_negatives(format, s)),
-            st.sampled_from((1.0, 0.5, 0.0)),
-        )
-    )
+    array = draw(_variance_shapes(shape).flatmap(lambda s: non_negatives(format, s)))
+    var = draw(st.sampled_from((None, None, None, 1.0, 0.5, 0.0)))
     operands = {
         "input": draw(reals(format, shape)),
         "target": draw(reals(format, target_shape)),
-        "var": var,
+        "var": array if var is None else var,
     }
     options: dict[str, Any] = {
         "full": st.booleans(),

@@ -28,11 +28,18 @@ DISTANCES = (
 def cosine_embedding_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Two vectors and a label 1 or -1; equal and zero vectors are frequent. Shrinks to zeros."""
     shape = draw(vectors())
-    a = draw(reals(format, shape))
-    same = draw(st.integers(0, 5)) == 5
+    a, b = draw(reals(format, shape)), draw(reals(format, shape))
+    relation = draw(st.sampled_from(("any", "any", "any", "any", "any", "equal", "opposite", "orthogonal")))
+    if relation == "equal":
+        b = a.copy()
+    elif relation == "opposite":
+        b = -a
+    elif relation == "orthogonal":  # no element is other than 0 in both
+        even = np.arange(shape[-1]) % 2 == 0
+        a, b = np.where(even, a, 0.0), np.where(even, 0.0, b)
     operands = {
         "input1": a,
-        "input2": a.copy() if same else draw(reals(format, shape)),
+        "input2": b,
         "target": draw(signs(shape[:-1])),
     }
     options: dict[str, Any] = {"margin": st.sampled_from((0.0, 0.5, -0.5, 0.1, 1.0, -1.0))}
@@ -53,13 +60,13 @@ def margin_ranking_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case
 
 
 def _triplet(draw: st.DrawFn, format: Format) -> dict[str, Any]:
-    shape = draw(st.one_of(vectors(), vectors(), vectors(), st.just((2, 3, 2))))
-    anchor = draw(reals(format, shape))
-    near = draw(st.integers(0, 5)) == 5
+    shape = draw(vectors((2, 3, 2), (1, 2, 1)))
+    anchor, positive, negative = (draw(reals(format, shape)) for _ in range(3))
+    equal = draw(st.sampled_from((0, 0, 0, 0, 0, 1, 1, 2)))
     return {
         "anchor": anchor,
-        "positive": anchor.copy() if near else draw(reals(format, shape)),
-        "negative": draw(reals(format, shape)),
+        "positive": anchor.copy() if equal >= 1 else positive,
+        "negative": anchor.copy() if equal == 2 else negative,
     }
 
 

@@ -29,15 +29,19 @@ def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """
     steps = draw(st.sampled_from((1, 2, 3, 4, 6, 8, 17)))
     classes = draw(st.sampled_from((2, 3, 1, 4, 6)))
+    batch = draw(st.sampled_from((1, 2, 3, 5)))
     unbatched = draw(st.integers(0, 4)) == 4
-    batch = 1 if unbatched else draw(st.sampled_from((1, 2, 3, 5)))
-    longest = draw(st.sampled_from((0, 1, 2, 3, 5))) if classes > 1 else 0
+    longest = draw(st.sampled_from((0, 1, 2, 3, 5)))
+    if unbatched:
+        batch = 1
+    if classes == 1:
+        longest = 0
     blank = draw(st.sampled_from((0, 0, classes - 1, classes // 2)))
 
     labels = [label for label in range(classes) if label != blank]
     padded = draw(choices((batch, longest), labels or [0]))
     frames, lengths = _lengths(draw, batch, steps), _lengths(draw, batch, longest)
-    concatenated = unbatched or draw(st.booleans())
+    concatenated = draw(st.booleans()) or unbatched
     targets = np.concatenate([row[:n] for row, n in zip(padded, lengths)]) if concatenated else padded
     x = draw(log_probabilities(format, (steps, batch, classes)))
 

@@ -29,6 +29,11 @@ def _simple(format: Format, rng: np.random.Generator) -> Array:
     return np.resize(SIMPLE, ENTRIES)
 
 
+def _beside(format: Format, rng: np.random.Generator) -> Array:
+    """The same and their neighbours in the format: differences that cancel, and the sides of a boundary."""
+    return _simple(format, rng) * (1 + format.unit_roundoff * rng.choice([0.0, -1.0, 2.0], ENTRIES))
+
+
 def _ordinary(format: Format, rng: np.random.Generator) -> Array:
     """What networks produce: full mantissas, size around 1."""
     return rng.normal(scale=2.0, size=ENTRIES)
@@ -48,13 +53,15 @@ def _extreme(format: Format, rng: np.random.Generator) -> Array:
     lowest = format.min_exponent - format.digits + 1
     size = rng.uniform(1, 2, ENTRIES) * 2.0 ** rng.integers(lowest, format.max_exponent, ENTRIES)
     ends = [0.0, format.smallest_subnormal, format.smallest_normal, format.max, format.max / 2]
-    size[: 64 * len(ends)] = np.tile(ends, 64)
+    size[: 128 * len(ends)] = np.tile(ends, 128)
     return rng.choice([-1.0, 1.0], ENTRIES) * np.minimum(size, format.max)
 
 
 Regime = Callable[[Format, np.random.Generator], Array]
 # A regime holds for a whole array: one huge element would hide the others in a sum.
-REGIMES: tuple[Regime, ...] = (_simple, _simple, _ordinary, _ordinary, _ordinary, _spread, _spread, _extreme)
+REGIMES: tuple[Regime, ...] = (
+    _simple, _simple, _beside, _beside, _ordinary, _ordinary, _ordinary, _spread, _spread, _extreme,
+)  # fmt: skip
 
 
 def _real(x: Array) -> Array:

@@ -1,0 +1,20 @@
+"""What a thousand cases of each loss must contain: named corners, and every value of every option.
+
+A corner is a predicate on a `Call`, a case's arguments with the defaults filled in. The values of options
+are written down here once more, on purpose: a strategy that loses one, or gains one, is told.
+"""
+
+from typing import Any
+
+from . import binary, classification, distribution, embedding, regression, sequence
+from .shared import NUMBERS, SIGNED, UNBOUNDED, Call, Corners
+
+_FAMILIES = (regression, classification, binary, distribution, embedding, sequence)
+
+CORNERS: dict[str, Corners] = {loss: table for family in _FAMILIES for loss, table in family.CORNERS.items()}
+# Values of the options that are neither arrays nor depend on the other arguments.
+OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
+    loss: table for family in _FAMILIES for loss, table in family.OPTIONS.items()
+}
+
+__all__ = ["CORNERS", "NUMBERS", "OPTIONS", "SIGNED", "UNBOUNDED", "Call", "Corners"]

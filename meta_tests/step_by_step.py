@@ -1,0 +1,146 @@
+"""A loss as some library may compute it: each step rounded to the format, as badly as is allowed.
+
+The oracle's formulas run unchanged on `Rounded` arrays. What an implementation is free to choose (the
+order of a sum, the last bits of an exponential, dividing or multiplying by a reciprocal) is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from conformance.losses import Loss
+from reference import FORMATS, Array, Format, Tracked, classification, embedding
+from reference.tracked import COMPARISONS, ULPS
+from strategies import Case, Distance, is_real
+
+
+class Rounded(Tracked):
+    """Numbers of a format, with operations as a library may carry them out.
+
+    It is a `Tracked` array, with no error to tell of, for the formulas to take it as an array.
+
+    Attributes:
+        rng: what the library's choices are drawn from.
+    """
+
+    __slots__ = ("rng",)
+
+    def __init__(self, value: Array, format: Format, rng: np.random.Generator) -> None:
+        nothing = np.zeros_like(value)
+        super().__init__(np.asarray(value, dtype=np.float64), nothing, nothing, format)
+        self.rng = rng
+
+    def rounded(self, value: Array) -> Rounded:
+        """Other numbers of the same format, rounded to it."""
+        return Rounded(self.format.nearest(value), self.format, self.rng)
+
+    def __getitem__(self, index: Any) -> Rounded:
+        return Rounded(self.value[index], self.format, self.rng)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Rounded | Array:
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        if ufunc in COMPARISONS:
+            compared: Array = ufunc(*map(_numbers, inputs))
+            return compared
+        operands = [self._operand(operand).value for operand in inputs]
+        return self.rounded(self._elementary(ufunc, operands) if ufunc in ULPS else ufunc(*operands))
+
+    def _operand(self, operand: Any) -> Rounded:
+        """Make an operand rounded: arrays are exact, a number is rounded to the format."""
+        if isinstance(operand, Rounded):
+            return operand
+        exact = isinstance(operand, np.ndarray)
+        return Rounded(operand if exact else self.format.nearest(operand), self.format, self.rng)
+
+    def _elementary(self, ufunc: np.ufunc, operands: list[Array]) -> Array:
+        """An elementary function, some ulps off, though not beyond zero."""
+        value = ufunc(*(np.asarray(operand, dtype=np.longdouble) for operand in operands))
+        _, exponent = np.frexp(value)
+        ulp = np.ldexp(
+            np.longdouble(1), np.maximum(exponent, self.format.min_exponent + 1) - self.format.digits
+        )
+        # The rounding that follows takes the last half of an ulp.
+        ulps = (ULPS[ufunc] - 0.5) * self.rng.choice([-1, 0, 1], np.shape(value))
+        moved = np.where(np.isfinite(value) & (value != 0), value + ulps * ulp, value)
+        return np.where(np.sign(moved) == -np.sign(value), 0, moved)
+
+    def __array_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Rounded:
+        if func is np.sum:
+            return _sum(*args, **kwargs)
+        if func is np.mean:
+            return _mean(*args)
+        return self.rounded(func(*map(_numbers, args), **kwargs))  # moves numbers, or takes the largest
+
+
+def _numbers(operand: Any) -> Any:
+    if isinstance(operand, list):
+        return [_numbers(element) for element in operand]
+    return operand.value if isinstance(operand, Rounded) else operand
+
+
+def _accumulated(a: Rounded, axis: Any = None) -> Array:
+    """The sum along axes in the accumulator's format: in any order, one by one or pair by pair."""
+    axes = range(a.ndim) if axis is None else np.atleast_1d(axis)
+    rest = np.moveaxis(a.value, axes, range(-len(axes), 0))
+    terms = rest.reshape(*rest.shape[: a.ndim - len(axes)], int(np.prod([a.shape[i] for i in axes])))
+    terms = terms[..., a.rng.permutation(terms.shape[-1])].astype(FORMATS[a.format.accumulator].name)
+    if terms.shape[-1] == 0:
+        return np.sum(terms, axis=-1)
+    if a.rng.integers(2):
+        return np.add.accumulate(terms, axis=-1)[..., -1]
+    while terms.shape[-1] > 1:
+        pairs = terms.shape[-1] // 2
+        added = terms[..., :pairs] + terms[..., pairs : 2 * pairs]
+        terms = np.concatenate([added, terms[..., 2 * pairs :]], axis=-1)
+    return terms[..., 0]
+
+
+def _sum(a: Rounded, axis: Any = None, keepdims: bool = False) -> Rounded:
+    value = a.rounded(_accumulated(a, axis)).value
+    if keepdims:
+        value = np.expand_dims(value, tuple(range(a.ndim)) if axis is None else axis)
+    return Rounded(value, a.format, a.rng)
+
+
+def _mean(a: Rounded) -> Rounded:
+    accumulated = _accumulated(a).astype(np.float64)
+    narrow = a.format.nearest(accumulated)
+    # The sum may be rounded before it is divided, unless that would overflow.
+    total = narrow if a.rng.integers(2) and np.isfinite(narrow) else accumulated
+    if a.rng.integers(2):
+        return a.rounded(total / a.size)
+    return a.rounded(total * a.format.nearest(1 / a.size))
+
+
+def _total(*terms: Any) -> Any:
+    """Stands in for `reference.tracked.total`: adds a few terms in a drawn order."""
+    rng = next(term.rng for term in terms if isinstance(term, Rounded))
+    first, *others = (terms[i] for i in rng.permutation(len(terms)))
+    for term in others:
+        first = first + term
+    return first
+
+
+def step_by_step(loss: Loss, case: Case, rng: np.random.Generator) -> Array:
+    """What some library returns for a case; numbers of the case's format, as float64."""
+
+    def argument(value: Any) -> Any:
+        if isinstance(value, Distance):
+            return value.formula
+        return Rounded(value, case.format, rng) if is_real(value) else value
+
+    totals = [mock.patch.object(module, "total", _total) for module in (classification, embedding)]
+    with totals[0], totals[1]:
+        result = loss.oracle(**{name: argument(value) for name, value in case.arguments.items()})
+    return np.asarray(_numbers(result), dtype=np.float64)

@@ -1,0 +1,155 @@
+"""The error bound: sound for whatever rounds each step, tight enough to catch what does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from conformance.cells import Cell, all_cells, run_examples
+from conformance.judging import expect, judge
+from conformance.losses import LOSSES
+from reference import FORMATS, Array, Format, Tracked, tracked
+from reference.tracked import UFUNCS
+from strategies import Case
+
+from .step_by_step import Rounded, step_by_step
+
+EXAMPLES = 25
+UNITS = 64
+
+# The 1e-12 that keeps the norms of cosine embeddings above 0 is itself 0 in float16.
+VANISHING = ("cosine_embedding_loss", "float16")
+
+seeds = st.integers(0, 2**32 - 1)
+formats = st.sampled_from(list(FORMATS.values()))
+every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)
+
+
+def cells(formats: tuple[str, ...]) -> Any:
+    """Every cell of the CPU in some formats."""
+    return pytest.mark.parametrize(
+        "coordinates", all_cells(list(LOSSES.values()), list(formats), ["cpu"]), ids=str
+    )
+
+
+@cells(tuple(FORMATS))
+def test_bound_covers_every_step_by_step_computation(coordinates: Cell) -> None:
+    compared = 0
+
+    @settings(max_examples=EXAMPLES)
+    @given(coordinates.loss.cases(coordinates.format, coordinates.reduction), seeds)
+    def conforms(case: Case, seed: int) -> None:
+        nonlocal compared
+        expected = expect(coordinates.loss, case)
+        computed = step_by_step(coordinates.loss, case, np.random.default_rng(seed))
+        assert computed.shape == expected.shape
+        # No bound is claimed where an intermediate result overflows (of a peak near the end of the range,
+        # some rounding does) or may be a 0 that is divided by.
+        within = (expected.peak <= case.format.max / 2) & np.isfinite(expected.bound)
+        if (case.loss, case.format.name) == VANISHING:
+            within &= ~np.isnan(computed)
+        worst = judge(np.where(within, computed, expected.value), expected)
+        assert worst.conforms, worst
+        compared += np.count_nonzero(within)
+
+    conforms()
+    assert compared >= EXAMPLES // 4
+
+
+@cells(("float32", "float64"))
+def test_bound_betrays_an_error_of_64_roundoffs_in_every_element(coordinates: Cell) -> None:
+    betrayed = 0
+
+    @np.errstate(over="ignore")
+    def inject(case: Case) -> None:
+        nonlocal betrayed
+        if betrayed:
+            return
+        expected = expect(coordinates.loss, case)
+        wrong = expected.value * (1 + UNITS * case.format.unit_roundoff)
+        observed = case.format.nearest(np.asarray(wrong, dtype=np.float64))
+        betrayed += not judge(observed, expected).conforms
+
+    run_examples(coordinates, 0, inject)
+    assert betrayed
+
+
+# Operands for which a function is real, away from where the bound has to be infinite.
+DOMAINS = {
+    np.exp: (-80, 80),
+    np.log: (2**-20, 2**10),
+    np.log1p: (-0.5, 2**10),
+    np.sqrt: (0, 2**10),
+    np.power: (2**-10, 2**10),
+    np.divide: (2**-20, 2**10),
+}
+EXPONENTS = (0.5, 1 / 3, 1.5, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
+@given(data=st.data(), form=formats, seed=seeds)
+def test_rule_covers_every_error_of_the_operands(
+    ufunc: np.ufunc, data: st.DataObject, form: Format, seed: int
+) -> None:
+    low, high = DOMAINS.get(ufunc, (-(2**10), 2**10))
+    rng = np.random.default_rng(seed)
+
+    def operand() -> Tracked:
+        value = tracked(form.nearest(data.draw(st.floats(low, high))), form).value
+        error = np.abs(value) * form.unit_roundoff * data.draw(st.sampled_from((0, 1, 3, 20)))
+        return Tracked(value, error, np.abs(value), form)
+
+    operands = [operand() for _ in range(ufunc.nin)]
+    if ufunc is np.power:
+        operands[1] = tracked(form.nearest(data.draw(st.sampled_from(EXPONENTS))), form)
+    expected = ufunc(*operands)
+    assume(np.isfinite(expected.value) and expected.peak <= form.max)
+
+    shifts = np.meshgrid(*[np.linspace(-1, 1, 5)] * ufunc.nin)
+    off = [Rounded(_shifted(a, shift), form, rng) for a, shift in zip(operands, shifts)]
+    with np.errstate(all="ignore"):
+        results = ufunc(*off).value
+    assert np.all(np.abs(results - expected.value) <= expected.bound)
+
+
+def _shifted(a: Tracked, shift: Array) -> Array:
+    """Numbers of the format within the error of `a`."""
+    moved = a.format.nearest(np.asarray(a.value + shift * a.error, dtype=np.float64))
+    return np.where(np.abs(moved - a.value) <= a.error, moved, a.value)
+
+
+numbers = st.floats() | st.floats(width=32) | st.floats(width=16)
+
+
+@given(numbers)
+@np.errstate(over="ignore")
+def test_nearest_rounds_as_numpy_does(number: float) -> None:
+    np.testing.assert_array_equal(FORMATS["float16"].nearest(number), np.float16(number))
+    np.testing.assert_array_equal(FORMATS["float32"].nearest(number), np.float32(number))
+    np.testing.assert_array_equal(FORMATS["float64"].nearest(number), number)
+
+
+@given(st.floats(width=32) | st.floats(width=16))
+def test_nearest_rounds_to_bfloat16_as_torch_does(number: float) -> None:
+    # From float32: torch rounds a float64 twice.
+    cast = torch.tensor(number, dtype=torch.float32).bfloat16().double().numpy()
+    np.testing.assert_array_equal(FORMATS["bfloat16"].nearest(number), cast)
+
+
+@every_format
+@given(number=numbers)
+def test_format_holds_just_what_rounding_leaves_alone(form: Format, number: float) -> None:
+    rounded = float(form.nearest(number))
+    assert form.holds(rounded)
+    assert form.holds(number) == (rounded == number or np.isnan(number))
+
+
+@every_format
+def test_format_agrees_with_torch(form: Format) -> None:
+    info = torch.finfo(getattr(torch, form.name))
+    assert (form.max, form.smallest_normal, 2 * form.unit_roundoff) == (info.max, info.tiny, info.eps)
