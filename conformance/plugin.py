@@ -185,8 +185,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
-        params = getattr(item, "callspec", None) and item.callspec.params.values()  # type: ignore[attr-defined]
-        losses = {_loss_name(value) for value in params or ()} - {None}
+        callspec = getattr(item, "callspec", None)  # only parametrized tests have one
+        losses = {_loss_name(value) for value in callspec.params.values()} - {None} if callspec else set()
         (kept if losses <= chosen else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)

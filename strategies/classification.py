@@ -65,7 +65,7 @@ def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
     poisoned = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
     operands = {"input": poisoned, "target": _in_bytes(draw, labels, x), **given}
-    if draw(st.integers(0, 2)) == 2:
+    if draw(st.integers(0, 4)) >= 3:
         operands = {"input": x, "target": draw(probabilities(format, shape))}
     options = {
         "weight": weights(format, (shape[axis],)),
