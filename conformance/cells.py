@@ -5,14 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hypothesis import Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
 from strategies import Case
 
 from .losses import Loss
 from .running import obstacle
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,28 +43,39 @@ class Tally:
 
     Attributes:
         cell: its coordinates.
+        of: what was tested of it.
         examples: how many ran to a verdict.
         worst: the largest error / bound among conforming results.
         known: how many examples each known divergence covered.
     """
 
     cell: str
+    of: str
     examples: int = 0
     worst: float = 0.0
     known: dict[str, int] = field(default_factory=dict)
 
 
 def run_examples(cell: Cell, base_seed: int, check: Callable[[Case], None]) -> None:
-    """Draw cases of a cell and check each. The same base seed and cell give the same cases.
+    """Draw cases of a cell and check each.
 
     Raises:
         Whatever `check` raises, on the simplest case that makes it.
     """
+    run_drawn(cell, base_seed, check, cell.loss.cases(cell.format, cell.reduction))
+
+
+def run_drawn(cell: Cell, base_seed: int, check: Callable[[T], None], drawn: SearchStrategy[T]) -> None:
+    """Draw what a cell is tested with and check each. The same base seed and cell give the same examples.
+
+    Raises:
+        Whatever `check` raises, on the simplest example that makes it.
+    """
 
     @seed(zlib.crc32(f"{base_seed}:{cell}".encode()))
     @settings(phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False)
-    @given(cell.loss.cases(cell.format, cell.reduction))
-    def conforms(case: Case) -> None:
+    @given(drawn)
+    def conforms(case: T) -> None:
         check(case)
 
     conforms()

@@ -13,6 +13,8 @@ import strategies
 from reference import FORMATS, REDUCTIONS, Format
 
 WIDE = ("float64", "float32")
+PAIR = ("input1", "input2")
+TRIPLET = ("anchor", "positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Loss:
         formats: the floating-point formats that torch's CPU kernels support.
         legacy: whether the deprecated ``size_average`` and ``reduce`` exist.
         since: the first torch known to have the loss, where that is not the oldest supported.
+        differentiable: the arguments that torch differentiates by, those of them that are real arrays.
+        with_probabilities: those that it differentiates by where the target is probabilities.
+        refused: real arguments of which torch says that the loss is not differentiable by them.
+        twice: whether the gradient can be differentiated.
+        forward: whether torch has forward mode for it.
     """
 
     name: str
@@ -34,12 +41,24 @@ class Loss:
     formats: tuple[str, ...] = tuple(FORMATS)
     legacy: bool = True
     since: str = "2.6"
+    differentiable: tuple[str, ...] = ("input", "target")
+    with_probabilities: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    twice: bool = True
+    forward: bool = True
 
     @property
     def oracle(self) -> Callable[..., Any]:
         """The formula: arrays and options as torch's functional, see `reference`."""
         formula: Callable[..., Any] = getattr(reference, self.name)
         return formula
+
+    def variables(self, case: strategies.Case) -> list[str]:
+        """The arguments of a case by which torch differentiates, in the order of the signature."""
+        names = self.differentiable
+        if strategies.is_real(case.arguments.get("target")):
+            names += self.with_probabilities
+        return [name for name, value in case.arguments.items() if name in names and strategies.is_real(value)]
 
     def cases(self, format: Format, reduction: str) -> SearchStrategy[strategies.Case]:
         """Valid cases of this loss."""
@@ -50,30 +69,49 @@ class Loss:
 LOSSES = {
     row.name: row
     for row in (
-        Loss("l1_loss", "L1Loss"),
-        Loss("mse_loss", "MSELoss"),
+        Loss("l1_loss", "L1Loss", differentiable=("input", "target", "weight")),
+        Loss("mse_loss", "MSELoss", differentiable=("input", "target", "weight")),
         Loss("smooth_l1_loss", "SmoothL1Loss"),
-        Loss("huber_loss", "HuberLoss", legacy=False),
-        Loss("cross_entropy", "CrossEntropyLoss"),
-        Loss("nll_loss", "NLLLoss"),
-        Loss("linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13"),
-        Loss("binary_cross_entropy", "BCELoss"),
-        Loss("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
-        Loss("soft_margin_loss", "SoftMarginLoss"),
-        Loss("hinge_embedding_loss", "HingeEmbeddingLoss"),
+        Loss("huber_loss", "HuberLoss", legacy=False, differentiable=("input", "target", "weight")),
+        Loss("cross_entropy", "CrossEntropyLoss", with_probabilities=("weight",), refused=("weight",)),
+        Loss("nll_loss", "NLLLoss", differentiable=("input",), refused=("weight",)),
+        Loss(
+            "linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13",
+            differentiable=("input", "linear_weight", "linear_bias", "target"),
+            with_probabilities=("weight",), refused=("weight",),
+        ),
+        Loss("binary_cross_entropy", "BCELoss", refused=("weight",)),
+        Loss("binary_cross_entropy_with_logits", "BCEWithLogitsLoss", refused=("weight", "pos_weight")),
+        Loss("soft_margin_loss", "SoftMarginLoss", differentiable=("input",), refused=("target",)),
+        Loss("hinge_embedding_loss", "HingeEmbeddingLoss", differentiable=("input",)),
         Loss("poisson_nll_loss", "PoissonNLLLoss"),
-        Loss("gaussian_nll_loss", "GaussianNLLLoss", legacy=False),
+        Loss("gaussian_nll_loss", "GaussianNLLLoss", legacy=False, differentiable=("input", "target", "var")),
         Loss("kl_div", "KLDivLoss", reductions=(*REDUCTIONS, "batchmean")),
-        Loss("cosine_embedding_loss", "CosineEmbeddingLoss"),
-        Loss("margin_ranking_loss", "MarginRankingLoss"),
-        Loss("triplet_margin_loss", "TripletMarginLoss"),
-        Loss("triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss", legacy=False),
-        Loss("multi_margin_loss", "MultiMarginLoss", formats=WIDE),
-        Loss("multilabel_margin_loss", "MultiLabelMarginLoss", formats=WIDE),
-        Loss("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),
-        Loss("ctc_loss", "CTCLoss", formats=WIDE, legacy=False),
+        Loss("cosine_embedding_loss", "CosineEmbeddingLoss", differentiable=PAIR),
+        Loss("margin_ranking_loss", "MarginRankingLoss", differentiable=(*PAIR, "target")),
+        Loss("triplet_margin_loss", "TripletMarginLoss", differentiable=TRIPLET),
+        Loss(
+            "triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss", legacy=False,
+            differentiable=TRIPLET,
+        ),
+        Loss(
+            "multi_margin_loss", "MultiMarginLoss", formats=WIDE,
+            differentiable=("input",), refused=("weight",), twice=False, forward=False,
+        ),
+        Loss(
+            "multilabel_margin_loss", "MultiLabelMarginLoss", formats=WIDE,
+            differentiable=("input",), twice=False, forward=False,
+        ),
+        Loss(
+            "multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss",
+            differentiable=("input", "target", "weight"),
+        ),
+        Loss(
+            "ctc_loss", "CTCLoss", formats=WIDE, legacy=False,
+            differentiable=("log_probs",), twice=False, forward=False,
+        ),
     )
-}
+}  # fmt: skip
 
 
 def find_loss(name: str) -> Loss:

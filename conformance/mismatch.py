@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from reference import Array
-from strategies import Case
+from reference import Array, Tracked
+from strategies import Case, literal
 
 from .judging import Worst
 from .losses import Loss
@@ -31,6 +32,10 @@ class Mismatch:
     worst: Worst | None = None
     observed: Array | None = None
 
+    of: ClassVar[str] = "value"
+    of_what: ClassVar[str] = "result"
+    formula: ClassVar[str] = "the documented formula"
+
     @property
     def kind(self) -> str:
         """The kind of `worst`, or "contract" where it is not about numbers."""
@@ -51,24 +56,23 @@ class Mismatch:
 
     def _numbers(self, worst: Worst) -> list[str]:
         form = self.case.format
-        where = f"at index {worst.index}" if worst.index else "of the result"
+        where = f"at index {worst.index}" if worst.index else f"of the {self.of_what}"
         size = abs(worst.expected) * form.unit_roundoff
         units = f", {worst.bound / size:.3g} roundoffs of the value" if size > 0 else ""
         return [
             f"    expected {worst.expected!r} +- {worst.bound:.3g} {where}",
             f"    got      {worst.observed!r}",
             f"    off by   {worst.ratio:.3g} times the allowed error",
-            f"    allowed: the running error of the documented formula, each step rounded to {form.name}",
+            f"    allowed: the running error of {self.formula}, each step rounded to {form.name}",
             f"             (unit roundoff {form.unit_roundoff:.3g}){units}",
         ]
 
     def script(self) -> str:
         """Plain torch code with literal numbers that shows the mismatch."""
-        case = self.case
         lines = ["import torch", "import torch.nn.functional as F", ""]
         if self.device != "cpu":
             lines.append(f"torch.set_default_device({self.device!r})")
-        lines.append(f"got = {written(self.way, self.loss, case)}")
+        lines += self.calls()
         if self.worst:
             index = f"[{', '.join(map(str, self.worst.index))}]" if self.worst.index else ""
             lines.append(f"print(got{index}.item())  # {self.worst.observed!r}")
@@ -76,3 +80,36 @@ class Mismatch:
         else:
             lines.append(f"print(got)  # {self.problem}")
         return "\n".join(lines)
+
+    def calls(self) -> list[str]:
+        """The lines of torch code that make ``got``."""
+        return [f"got = {written(self.way, self.loss, self.case)}"]
+
+
+@dataclass(frozen=True)
+class GradientMismatch(Mismatch):
+    """A gradient that torch computes otherwise.
+
+    Attributes:
+        argument: by which it differentiates.
+        upstream: what the gradient is of, sum(upstream * result).
+        expected: the oracle's gradient.
+    """
+
+    argument: str = ""
+    upstream: Array | None = None
+    expected: Tracked | None = None
+
+    of: ClassVar[str] = "gradient"
+    of_what: ClassVar[str] = "gradient"
+    formula: ClassVar[str] = "the derivative of the documented formula"
+
+    def calls(self) -> list[str]:
+        """The lines of torch code that make ``got``."""
+        case, name = self.case, self.argument
+        upstream = "" if self.upstream is None else f", {literal(self.upstream, case.format)}"
+        return [
+            f"{name} = {literal(case.arguments[name], case.format)}.requires_grad_()",
+            f"loss = {case.call(f'F.{case.loss}', [name])}",
+            f"(got,) = torch.autograd.grad(loss, {name}{upstream})",
+        ]

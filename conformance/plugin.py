@@ -172,7 +172,7 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
     """A count for the test to fill; it travels with the test's report, also from a worker."""
     from .cells import Tally
 
-    count = Tally(str(request.node.callspec.params["cell"]))
+    count = Tally(str(request.node.callspec.params["cell"]), request.function.__name__.removeprefix("test_"))
     record_property("tally", vars(count))
     return count
 
@@ -209,10 +209,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not tallies:
         return
     terminalreporter.section("torch-loss-conformance")
-    examples, cells = sum(tally["examples"] for tally in tallies), len(tallies)
-    terminalreporter.line(f"{examples} examples in {cells} cells; worst error / allowed error by dtype:")
-    for line in worst_table(tallies):
-        terminalreporter.line(line)
+    for of in dict.fromkeys(tally["of"] for tally in tallies):
+        part = [tally for tally in tallies if tally["of"] == of]
+        examples = sum(tally["examples"] for tally in part)
+        terminalreporter.line(
+            f"{of}: {examples} examples in {len(part)} cells; worst error / allowed error by dtype:"
+        )
+        for line in worst_table(part):
+            terminalreporter.line(line)
     known: Counter[str] = Counter()
     for tally in tallies:
         known.update(tally["known"])

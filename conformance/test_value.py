@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import numpy as np
 import pytest
 import torch
@@ -12,10 +10,10 @@ from reference import Array
 from strategies import Case, is_real
 
 from .cells import Cell, Tally, run_examples
-from .divergences import covering
 from .judging import Worst, expect, judge
 from .mismatch import Mismatch
 from .running import WAYS, arguments, to_numpy
+from .verdict import excuse
 
 
 def test_value(cell: Cell, tally: Tally, base_seed: int) -> None:
@@ -37,16 +35,7 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
     if mismatch is None:
         tally.worst = max(tally.worst, ratio)
         return
-    record = covering(mismatch)
-    if record is None:
-        fail(mismatch)
-    tally.known[record.id] = tally.known.get(record.id, 0) + 1
-
-
-def fail(mismatch: Mismatch) -> NoReturn:
-    """Fail the test with the mismatch's explanation in place of a traceback."""
-    __tracebackhide__ = True
-    pytest.fail(mismatch.explain(), pytrace=False)
+    excuse(mismatch, tally)
 
 
 def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:

@@ -19,6 +19,8 @@ from .classification import (
     multilabel_soft_margin_loss,
     nll_loss,
 )
+from .derivative import Variable, gradients
+from .dispatch import Array
 from .distribution import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .embedding import (
     cosine_embedding_loss,
@@ -31,7 +33,7 @@ from .formats import FORMATS, Format
 from .reduction import REDUCTIONS
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .sequence import ctc_loss
-from .tracked import Array, Tracked, tracked
+from .tracked import Tracked, tracked
 
 __all__ = [
     "FORMATS",
@@ -39,12 +41,14 @@ __all__ = [
     "Array",
     "Format",
     "Tracked",
+    "Variable",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "cross_entropy",
     "ctc_loss",
     "gaussian_nll_loss",
+    "gradients",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",

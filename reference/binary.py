@@ -5,14 +5,22 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .dispatch import Array, constant, total, with_derivative_of
 from .reduction import reduce
-from .tracked import Array, constant
 from .validation import broadcastable, optional_real, real, require, same_shape, signs
 
 
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); any shape."""
+    # Chosen by `where`, for the two sides meet in a smooth function, and a maximum has a kink.
+    positive = x > 0
+    result: Array = np.where(positive, x, 0.0) + np.log1p(np.exp(np.where(positive, -x, x)))
+    return result
+
+
 def log_sigmoid(x: Array) -> Array:
-    """Logarithm of the logistic function, min(x, 0) - log(1 + exp(-|x|)); any shape."""
-    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+    """Logarithm of the logistic function, -softplus(-x); any shape."""
+    return -softplus(-x)
 
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
@@ -79,10 +87,18 @@ def binary_cross_entropy_with_logits(
     x, y = real("input", input), real("target", target)
     w, p = optional_real("weight", weight), optional_real("pos_weight", pos_weight)
     same_shape(input=x, target=y)
+    p = None if p is None else _fitted("pos_weight", p, x)
+
+    def plain() -> Array:
+        positives = y if p is None else p * y
+        result: Array = total(positives, 1, -y) * softplus(x) - positives * x
+        return result
+
     log_p = log_sigmoid(x)
-    if p is not None:
-        log_p = (1 + (_fitted("pos_weight", p, x) - 1) * y) * log_p
-    loss = (1 - y) * x - log_p
+    # The same function twice. The value is promised to be stable where sigma(x) is near 0 or 1; of the
+    # derivative, sigma(x) - y, that is not.
+    stable = (1 - y) * x - (log_p if p is None else (1 + (p - 1) * y) * log_p)
+    loss = with_derivative_of(stable, plain)
     return reduce(loss if w is None else loss * _fitted("weight", w, x), reduction)
 
 
@@ -112,9 +128,10 @@ def soft_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reduction: str
     Source: torch.nn.SoftMarginLoss. Both exponents are shifted by the larger, so nothing overflows; the
     error allowed in the 1 + is that of the formula as documented.
     """
-    x, y = real("input", input), signs("target", target)
+    x = real("input", input)
+    y = signs("target", target, x)
     same_shape(input=x, target=y)
-    exponent = -(y.astype(x.dtype) * x)
+    exponent = -(y * x)
     shift = constant(np.maximum(exponent, 0))
     return reduce(shift + np.log(np.exp(-shift) + np.exp(exponent - shift)), reduction)
 
@@ -141,6 +158,7 @@ def hinge_embedding_loss(
 
     Source: torch.nn.HingeEmbeddingLoss.
     """
-    x, y = real("input", input), signs("target", target)
+    x = real("input", input)
+    y = signs("target", target, x)
     same_shape(input=x, target=y)
     return reduce(np.where(y == 1, x, np.maximum(margin - x, 0)), reduction)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import log_sigmoid
+from .derivative import where_it_contributes
+from .dispatch import Array, constant, number, total, with_pull
 from .reduction import check, reduce
-from .tracked import Array, constant, number, total
 from .validation import broadcastable, integers, optional_real, real, require, same_shape
 
 
@@ -20,10 +21,18 @@ def log_softmax(input: Array, axis: int) -> Array:
     """Logarithm of softmax, x - m - log sum exp(x - m), m = max x; any shape with a class at `axis`.
 
     Source: P. Blanchard, D. Higham, N. Higham, Accurately computing the log-sum-exp and softmax
-    functions (2021), algorithm 4.1.
+    functions (2021), algorithm 4.1. Its derivative holds softmax, the exponential of the result.
     """
-    shifted = input - constant(np.max(input, axis=axis, keepdims=True))
-    result: Array = shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+    def formula(x: Any) -> Any:
+        shifted = x - constant(np.max(x, axis=axis, keepdims=True))
+        return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+    def pull(c: Any, y: Any) -> Any:
+        upstream = np.sum(c, axis=axis, keepdims=True)
+        return c - where_it_contributes(upstream, np.exp(y) * upstream)
+
+    result: Array = with_pull(formula, pull, input)
     return result
 
 
@@ -289,7 +298,9 @@ def multilabel_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reductio
     labels = np.where(listed, y, 0)
     one_hot = np.expand_dims(labels, -1) == np.arange(classes)
     is_label = np.any(one_hot & np.expand_dims(listed, -1), axis=-2)
-    at_labels = np.expand_dims(np.take_along_axis(x, labels, axis=-1), -1)
+    # Taken once for each pair, so that the derivative, too, is one sum over all pairs.
+    pairs = np.repeat(labels, classes, axis=-1)
+    at_labels = np.reshape(np.take_along_axis(x, pairs, axis=-1), (*labels.shape, classes))
     gaps = total(1, -at_labels, np.expand_dims(x, -2))
     counted = np.expand_dims(listed, -1) & ~np.expand_dims(is_label, -2)
     hinge = np.where(counted, np.maximum(gaps, 0), 0.0)

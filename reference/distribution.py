@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .dispatch import Array, number, with_derivative_of
 from .reduction import REDUCTIONS, check, reduce
-from .tracked import Array, number
 from .validation import broadcastable, real, require
 
 # To 35 digits: the oracle computes float64 in a wider type.
@@ -72,7 +72,7 @@ def gaussian_nll_loss(
         var: variances >= 0: the shape of `input`, or with one dimension equal to 1, or with the last
             dimension missing (one variance per row), or one number for all.
         full: whether the constant is added.
-        eps: least variance.
+        eps: least variance. It is documented that the derivative takes no notice of it.
         reduction: "none", "mean" or "sum".
 
     Returns:
@@ -94,7 +94,7 @@ def gaussian_nll_loss(
         v = np.expand_dims(v, -1) if per_row else v
     if isinstance(var, (int, float)):
         v = np.where(np.full(x.shape, True), number(var, x), x)  # an array like x, so that it is tracked
-    v = np.maximum(v, eps)
+    v = with_derivative_of(np.maximum(v, eps), lambda: v)
     d = x - y
     loss = 0.5 * (np.log(v) + d * d / v)
     return reduce(loss + 0.5 * np.log(2 * number(PI, x)) if full else loss, reduction)
@@ -131,7 +131,8 @@ def kl_div(
         # The limit at y = -inf is 0, whatever x is.
         loss = np.where(y == -np.inf, 0.0, np.exp(y) * (y - x))
     else:
-        loss = np.where(y == 0, 0.0, y * (np.log(y) - x))
+        loss = y * (np.log(y) - x)
+        loss = with_derivative_of(np.where(y == 0, 0.0, loss), lambda: loss)
     if reduction == "batchmean":
         total = reduce(loss, "sum")
         return total / x.shape[0] if x.ndim else total

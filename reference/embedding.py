@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from .dispatch import Array, number, total
 from .reduction import reduce
-from .tracked import Array, number, total
 from .validation import broadcastable, real, require, same_shape, signs
 
 # torch adds this to each squared norm of a cosine embedding, which it does not document: the float32
@@ -44,7 +44,8 @@ def cosine_embedding_loss(
 
     Source: torch.nn.CosineEmbeddingLoss; the 1e-12 is torch's and undocumented.
     """
-    a, b, y = real("input1", input1), real("input2", input2), signs("target", target)
+    a, b = real("input1", input1), real("input2", input2)
+    y = signs("target", target, a)
     same_shape(input1=a, input2=b)
     require(a.ndim in (1, 2), f"inputs must be (D) or (N, D), got shape {a.shape}")
     require(y.shape == a.shape[:-1], f"target must have shape {a.shape[:-1]}, got {y.shape}")
@@ -80,9 +81,10 @@ def margin_ranking_loss(
 
     Source: torch.nn.MarginRankingLoss.
     """
-    a, b, y = real("input1", input1), real("input2", input2), signs("target", target)
+    a, b = real("input1", input1), real("input2", input2)
+    y = signs("target", target, a)
     same_shape(input1=a, input2=b, target=y)
-    return reduce(np.maximum(-y.astype(a.dtype) * (a - b) + margin, 0), reduction)
+    return reduce(np.maximum(-y * (a - b) + margin, 0), reduction)
 
 
 def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps: float = 1e-6) -> Array:
@@ -106,16 +108,16 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     broadcastable(x1=a, x2=b)
     require(p > 0, f"p must be > 0, got {p}")
     size = np.abs(a - b + eps)
-    norm: Array
+    if p == np.inf:
+        largest: Array = np.max(size, axis=-1)
+        return largest
+    sizes: Array = np.sum(size, axis=-1)
     if p == 1:
-        norm = np.sum(size, axis=-1)
-    elif p == 2:
-        norm = np.sqrt(np.sum(size * size, axis=-1))
-    elif p == np.inf:
-        norm = np.max(size, axis=-1)
-    else:
-        norm = np.power(np.sum(np.power(size, p), axis=-1), 1 / number(p, size))
-    return norm
+        return sizes
+    powers = np.sum(size * size if p == 2 else np.power(size, p), axis=-1)
+    norm = np.sqrt(powers) if p == 2 else np.power(powers, 1 / number(p, size))
+    # Of zero the root has no derivative. The norm has: a subgradient of the 1-norm, or a smaller one.
+    return np.where(sizes == 0, sizes, norm)
 
 
 @np.errstate(all="ignore")

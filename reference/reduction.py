@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .tracked import Array
+from .dispatch import Array, constant
 from .validation import require
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -43,7 +43,9 @@ def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
     total: Any = np.sum(loss)
     result: Any = total
     if reduction == "mean" and weight is not None:
-        result = total / np.sum(np.broadcast_to(weight, loss.shape))
+        divisor = np.sum(np.broadcast_to(weight, loss.shape))
+        # Where nothing contributes the mean is 0 / 0, and does not depend on anything.
+        result = np.where(divisor == 0, constant(total / divisor), total / divisor)
     elif reduction == "mean":
         result = np.mean(loss) if loss.size else total / 0
     reduced: Array = result

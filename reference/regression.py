@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .dispatch import Array
 from .reduction import reduce
-from .tracked import Array
 from .validation import broadcastable, optional_real, real, require
 
 
@@ -97,6 +97,7 @@ def smooth_l1_loss(
     """Absolute error, made quadratic within `beta` of zero.
 
         l = d^2 / (2 beta)  if d < beta  else  d - beta / 2,    d = |x - y|
+          = m (d - m / 2) / beta,    m = min(d, beta)
 
     Args:
         input: x, any shape.
@@ -116,7 +117,8 @@ def smooth_l1_loss(
     d = np.abs(_difference(input, target))
     if beta == 0:
         return reduce(d, reduction)
-    return reduce(np.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+    m = np.minimum(d, beta)
+    return reduce(m * (d - 0.5 * m) / beta, reduction)
 
 
 @np.errstate(all="ignore")
@@ -130,6 +132,7 @@ def huber_loss(
     """Squared error, made linear beyond `delta`.
 
         l = w d^2 / 2  if d < delta  else  w delta (d - delta / 2),    d = |x - y|
+          = w m (d - m / 2),    m = min(d, delta)
 
     Args:
         input: x, any shape.
@@ -149,6 +152,7 @@ def huber_loss(
     """
     require(delta > 0, f"delta must be > 0, got {delta}")
     d = np.abs(_difference(input, target))
-    loss = np.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    m = np.minimum(d, delta)
+    loss = m * (d - 0.5 * m)
     w = _weights(weight, input)
     return reduce(loss if w is None else loss * w, reduction)

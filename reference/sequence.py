@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from .dispatch import Array, constant, with_derivative_of
 from .reduction import check, reduce
-from .tracked import Array, constant
 from .validation import integers, real, require
 
 
@@ -29,7 +29,8 @@ def ctc_loss(
     where B joins repeats and then removes blanks.
 
     Args:
-        log_probs: shape (T, N, C), or (T, C) for one sequence; C counts the blank.
+        log_probs: shape (T, N, C), or (T, C) for one sequence; C counts the blank. Its derivative is that
+            with respect to normalised log-probabilities, as torch's is: such as log softmax passes on.
         targets: integers in [0, C) without the blank: shape (N, S), padded, or (sum of target_lengths),
             concatenated. For one sequence (S) or (1, S).
         input_lengths: T_n, integers of shape (N), or () for one sequence; at most T.
@@ -64,7 +65,19 @@ def ctc_loss(
     used = np.arange(labels.shape[1]) < lengths[:, None]
     valid = (labels >= 0) & (labels < classes) & (labels != blank)
     require(bool(np.all(valid | ~used)), f"targets must lie in [0, {classes}) and not be the blank {blank}")
+    # The derivative is taken along normalised log-probabilities, whose exponentials sum to 1: where they do,
+    # log sum exp is their sum less 1, and this is the derivative of x - log sum exp(x).
+    given = x
+    x = with_derivative_of(x, lambda: given - np.sum(np.exp(given), axis=-1, keepdims=True))
     loss = _forward(x, np.where(used, labels, blank), frames, lengths, blank)
+
+    def undefined() -> Array:
+        heard = np.arange(steps)[:, None, None] < frames[:, None]
+        nothing = np.sum(np.where(heard, given, 0.0), axis=(0, 2)) * np.nan
+        return np.where(loss == np.inf, nothing, loss)
+
+    # An infinite loss has no derivative, unless it is documented to be 0.
+    loss = with_derivative_of(loss, undefined)
     if zero_infinity:
         loss = np.where(loss == np.inf, 0.0, loss)
     if reduction == "mean":

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .dispatch import Array, Numbers, number, scatter, total, with_derivative_of
 from .formats import FORMATS, Format
-
-Array: TypeAlias = npt.NDArray[Any]
 
 # Largest error of the elementary functions in ulp. Vector math libraries differ; these are what the
 # OpenCL C specification, section 7.4 (single precision, full profile), lets an implementation be off.
@@ -29,7 +28,7 @@ Array: TypeAlias = npt.NDArray[Any]
 ULPS: dict[np.ufunc, float] = {np.exp: 3, np.log: 3, np.log1p: 2, np.power: 16}
 
 
-class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
+class Tracked(Numbers):
     """An array with a running bound on its rounding error.
 
     Attributes:
@@ -42,33 +41,15 @@ class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
         format: the format whose roundings are counted.
     """
 
-    __slots__ = ("error", "format", "peak", "value")
+    __slots__ = ("error", "format", "peak")
+
+    value: Array
 
     def __init__(self, value: Array, error: Array, peak: Array, format: Format) -> None:
         self.value = value
         self.error = error
         self.peak = peak
         self.format = format
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the value."""
-        return self.value.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions of the value."""
-        return self.value.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements of the value."""
-        return self.value.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The wide type in which the value is held."""
-        return self.value.dtype
 
     @property
     def bound(self) -> Array:
@@ -81,23 +62,10 @@ class Tracked(np.lib.mixins.NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return f"Tracked({self.value!r}, error={self.error!r}, format={self.format.name})"
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs:
-            return NotImplemented
-        if ufunc in COMPARISONS:
-            return ufunc(*(constant(operand) for operand in inputs))
+    def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """The result of a ufunc with its bound, or NotImplemented where there is no rule for it."""
         rule = UFUNCS.get(ufunc)
-        return NotImplemented if rule is None else rule(*(self._operand(operand) for operand in inputs))
-
-    def __array_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        rule = FUNCTIONS.get(func)
-        return NotImplemented if rule is None else rule(*args, **kwargs)
+        return NotImplemented if rule is None else rule(*(self._operand(operand) for operand in operands))
 
     def _operand(self, operand: Any) -> Tracked:
         """Make an operand tracked: arrays are exact, a number is rounded to the format."""
@@ -118,33 +86,24 @@ def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     return Tracked(value, zeros, zeros, format)
 
 
-def number(value: Any, like: Any) -> Any:
-    """A number as a 0-d array like another, so that arithmetic on it is as wide, and tracked, too."""
-    return like._operand(value) if isinstance(like, Tracked) else np.asarray(value, dtype=like.dtype)
+def _number(value: Any, like: Tracked) -> Tracked:
+    return like._operand(value)
 
 
-def constant(array: Any) -> Any:
-    """Return the value of an array, regarded as exact.
-
-    For quantities whose error cancels exactly, such as the maximum that log-sum-exp subtracts and adds
-    again. Plain arrays are returned as they are.
-    """
-    return array.value if isinstance(array, Tracked) else array
-
-
-def total(*terms: Any) -> Any:
-    """Sum of a few terms that broadcast, added in no particular order: the bound holds for every order."""
-    home = next((term for term in terms if isinstance(term, Tracked)), None)
-    if home is None:
-        return sum(terms[1:], start=terms[0])
+def _total(*terms: Any) -> Tracked:
+    home = next(term for term in terms if isinstance(term, Tracked))
     parts = [home._operand(term) for term in terms]
     value = reduce(np.add, [part.value for part in parts])
     error = reduce(np.add, [part.error for part in parts])
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
-    peak = reduce(np.maximum, [part.peak for part in parts], np.where(np.isinf(size), 0, size))
+    peak = reduce(np.maximum, [part.peak for part in parts], np.where(np.isfinite(size), size, 0))
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
     error = error + roundoff / (1 - roundoff) * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, home.format)
+
+
+def _with_derivative_of(value: Tracked, other: Callable[[], Any]) -> Tracked:
+    return value
 
 
 def _rounding(size: Array, format: Format, units: float = 1) -> Array:
@@ -197,6 +156,9 @@ def _subtract(a: Tracked, b: Tracked) -> Tracked:
 def _multiply(a: Tracked, b: Tracked) -> Tracked:
     value = a.value * b.value
     error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
+    if np.any(np.isnan(error)):  # exactly 0, times what may be anything
+        nothing = ((a.value == 0) & (a.error == 0)) | ((b.value == 0) & (b.error == 0))
+        error = np.where(nothing, 0, error)
     return _result(value, error, np.maximum(a.peak, b.peak), a.format)
 
 
@@ -248,12 +210,12 @@ def _log_error(error: Array, size: Array) -> Array:
 
 
 def _power(a: Tracked, b: Tracked) -> Tracked:
-    # Of a number >= 0 with an exponent > 0; the exponent's own rounding is within pow's ulps.
+    # Of a number >= 0; the exponent's own rounding is within pow's ulps.
     value = a.value**b.value
-    upper = (a.value + a.error) ** b.value - value
-    lower = value - np.maximum(a.value - a.error, 0) ** b.value
+    upper = np.abs((a.value + a.error) ** b.value - value)
+    lower = np.abs(np.maximum(a.value - a.error, 0) ** b.value - value)
     # For errors too small to show in the differences, the first-order term.
-    slope = _quotient(b.value * value * a.error, a.value)
+    slope = _quotient(np.abs(b.value) * value * a.error, a.value)
     error = np.maximum(np.where(np.isfinite(slope), slope, 0), np.maximum(upper, lower))
     return _function(np.power, value, np.where(a.error > 0, error, 0), a)
 
@@ -279,14 +241,18 @@ def _choice(value: Array, a: Tracked, b: Tracked, lead: Array) -> Tracked:
     return Tracked(value, error, np.maximum(a.peak, b.peak), a.format)
 
 
+def _sum_rounding(terms: Array, sizes: Array, format: Format) -> Array:
+    roundoff = np.maximum(terms - 1, 0) * format.sum_roundoff
+    return np.where(terms > 1, roundoff / (1 - roundoff) * sizes, 0)
+
+
 def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
     # In whatever order n terms are added, at most n - 1 roundings of at most the sum of sizes: Higham,
     # section 4.2. Adding a zero is exact. The total is rounded once more to a narrower format.
     size = np.abs(a.value) + a.error
     terms = np.count_nonzero(size, axis=axis, keepdims=keepdims)
-    roundoff = np.maximum(terms - 1, 0) * a.format.sum_roundoff
     sizes = np.sum(size, axis=axis, keepdims=keepdims)
-    error = np.sum(a.error, axis=axis, keepdims=keepdims) + roundoff / (1 - roundoff) * sizes
+    error = np.sum(a.error, axis=axis, keepdims=keepdims) + _sum_rounding(terms, sizes, a.format)
     value = np.asarray(np.sum(a.value, axis=axis, keepdims=keepdims))
     # Partial sums reach up to the sum of sizes, in some order; the accumulator has to hold them.
     peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
@@ -319,6 +285,22 @@ def _each(func: Callable[..., Array], a: Tracked, *args: Any, **kwargs: Any) -> 
     return Tracked(value, error, peak, a.format)
 
 
+def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
+    def added(array: Array) -> Array:
+        return np.asarray(scatter(array, index, shape))
+
+    # As in a sum: any order, and exact where no more than one term is not zero.
+    size = np.abs(a.value) + a.error
+    sizes, terms = added(size), added(np.where(size > 0, 1, 0))
+    error = added(a.error) + _sum_rounding(terms, sizes, a.format)
+    value = added(a.value)
+    peak = np.zeros(shape, dtype=a.value.dtype)
+    np.maximum.at(peak, index, a.peak)
+    if a.format.accumulator == a.format.name or np.max(terms, initial=0) <= 1:
+        return Tracked(value, np.where(np.isfinite(value), error, 0), peak, a.format)
+    return _result(value, error, peak, a.format, underflow=False)
+
+
 def _where(condition: Array, a: Any, b: Any) -> Tracked:
     home = a if isinstance(a, Tracked) else b
     a, b = home._operand(a), home._operand(b)
@@ -338,16 +320,6 @@ def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Tracked:
     return Tracked(value, error, peak, home.format)
 
 
-COMPARISONS = {
-    np.less,
-    np.less_equal,
-    np.greater,
-    np.greater_equal,
-    np.equal,
-    np.not_equal,
-    np.isfinite,
-}
-
 UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
     np.add: _add,
     np.subtract: _subtract,
@@ -364,14 +336,18 @@ UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
     np.minimum: _minimum,
 }
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
+Tracked.functions = {
     np.sum: _sum,
     np.mean: _mean,
     np.max: _max,
     np.where: _where,
     np.concatenate: _concatenate,
+    number: _number,
+    total: _total,
+    scatter: _scatter,
+    with_derivative_of: _with_derivative_of,
     **{
         func: partial(_each, func)
-        for func in (np.broadcast_to, np.expand_dims, np.moveaxis, np.reshape, np.take_along_axis)
+        for func in (np.broadcast_to, np.expand_dims, np.reshape, np.take_along_axis)
     },
 }

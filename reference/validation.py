@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .tracked import Array, Tracked, constant
+from .dispatch import Array, Numbers, constant
 
 
 def require(condition: bool, message: str) -> None:
@@ -21,7 +21,7 @@ def real(name: str, array: Any, like: Any = None) -> Array:
     Raises:
         TypeError: the argument is not numeric, or complex.
     """
-    if isinstance(array, Tracked):
+    if isinstance(array, Numbers):
         return array  # type: ignore[return-value]  # stands in for an array by NEP 13 and NEP 18
     result = np.asarray(array)
     if result.dtype.kind in "biu":
@@ -75,12 +75,13 @@ def broadcastable(**arrays: Array) -> tuple[int, ...]:
         raise ValueError(f"shapes must broadcast, got {listed}") from None
 
 
-def signs(name: str, array: Any) -> Array:
-    """Take an argument as labels 1 and -1.
+def signs(name: str, array: Any, like: Array) -> Array:
+    """Take an argument as labels 1 and -1, of the dtype of another if they are integers.
 
     Raises:
         ValueError: another value occurs.
+        TypeError: the argument is not numeric, or complex.
     """
-    result = np.asarray(constant(array))
-    require(bool(np.all(np.abs(result) == 1)), f"{name} must hold only 1 and -1")
+    result = real(name, array, like)
+    require(bool(np.all(np.abs(constant(result)) == 1)), f"{name} must hold only 1 and -1")
     return result

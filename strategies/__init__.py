@@ -19,6 +19,7 @@ from .classification import (
     multilabel_soft_margin_loss,
     nll_loss,
 )
+from .directions import Differentiation, differentiations, spread
 from .distribution import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .embedding import (
     cosine_embedding_loss,
@@ -31,12 +32,14 @@ from .sequence import ctc_loss
 
 __all__ = [
     "Case",
+    "Differentiation",
     "Distance",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "cross_entropy",
     "ctc_loss",
+    "differentiations",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",
@@ -54,6 +57,7 @@ __all__ = [
     "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
+    "spread",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]

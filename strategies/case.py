@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -54,9 +54,12 @@ class Case:
         """Let Hypothesis print the call rather than the fields."""
         printer.text(repr(self))
 
-    def call(self, function: str) -> str:
-        """The call as torch code, of any callable."""
-        written = [f"{name}={literal(value, self.format)}" for name, value in self.arguments.items()]
+    def call(self, function: str, variables: Sequence[str] = ()) -> str:
+        """The call as torch code, of any callable; arguments that are `variables` by their names."""
+        written = [
+            f"{name}={name if name in variables else literal(value, self.format)}"
+            for name, value in self.arguments.items()
+        ]
         return f"{function}({', '.join(written)})"
 
     def replacing(self, **arguments: Any) -> Case:

@@ -1,88 +1,22 @@
-"""What torch is known to do otherwise than documented: one record each, as narrow as the defect.
-
-An example that a record covers counts as known and does not fail. Each record has a witness, a fixed
-call with what torch gives; `test_divergences` fails when a torch gives something else.
-"""
+"""What torch is known to do otherwise than documented in the values of losses."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import torch
 
-from reference import FORMATS, Array
+from reference import Array
 from reference.embedding import COSINE_EPSILON
 
-from .judging import expect, judge
-from .mismatch import Mismatch
-
-HALVES = ("float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """A known divergence.
-
-    Attributes:
-        id: a stable name.
-        loss: name of the functional.
-        kind: "overflow", "underflow", "accuracy", "uninitialised", "convention" or "error".
-        covers: whether a mismatch of this loss in these formats is this divergence.
-        reason: what torch does, and what would be right.
-        witness: torch code that shows it; the last line is an expression.
-        gives: the number that the witness gives, or the name of the exception it raises.
-        truth: the number it should give.
-        formats: the floating-point formats concerned.
-        until: the first torch known to be without it.
-    """
-
-    id: str
-    loss: str
-    kind: str
-    covers: Callable[[Mismatch], bool]
-    reason: str
-    witness: str
-    gives: float | str
-    truth: float
-    formats: tuple[str, ...] = tuple(FORMATS)
-    until: str | None = None
-
-    @property
-    def current(self) -> bool:
-        """Whether the installed torch is in the range that the record is about."""
-        return self.until is None or torch.__version__ < self.until
-
-
-def _arguments(mismatch: Mismatch) -> dict[str, Any]:
-    return dict(mismatch.case.arguments)
-
-
-def _reduced(mismatch: Mismatch, *reductions: str) -> bool:
-    return mismatch.case.arguments.get("reduction", "mean") in reductions
-
-
-def _intermediate_overflows(mismatch: Mismatch) -> bool:
-    """The value fits the format, but a result on the way to it, computed as documented, does not."""
-    return mismatch.worst is not None and mismatch.worst.overflows
-
-
-def _sums_in_own_format(mismatch: Mismatch) -> bool:
-    """The result is what summing in the narrow format itself explains, the float32 accumulator not."""
-    if mismatch.observed is None or not _reduced(mismatch, "mean", "sum"):
-        return False
-    narrow = replace(mismatch.case.format, accumulator=mismatch.case.format.name)
-    allowed = expect(mismatch.loss, replace(mismatch.case, format=narrow))
-    verdict = judge(mismatch.observed, allowed)
-    return verdict.conforms or verdict.overflows
+from ..judging import expect
+from ..mismatch import Mismatch
+from .record import HALVES, Divergence, arguments_of, intermediate_overflows, reduced_by, sums_in_own_format
 
 
 def _smoothing_sum_overflows(mismatch: Mismatch) -> bool:
     """All terms of label smoothing together are beyond the format before they are scaled down."""
-    given = _arguments(mismatch)
+    given = arguments_of(mismatch)
     if mismatch.worst is None or not given.get("label_smoothing"):
         return False
     x = given.get("linear_weight", given["input"])
@@ -101,24 +35,24 @@ def _norms_underflow(mismatch: Mismatch) -> bool:
 
 def _eps_vanishes(mismatch: Mismatch) -> bool:
     """The sum of a rate and eps rounds to 0 in the format."""
-    given = _arguments(mismatch)
+    given = arguments_of(mismatch)
     sums: Array = given["input"] + given.get("eps", 1e-8)
     return given.get("log_input") is False and bool(np.any(mismatch.case.format.nearest(sums) == 0))
 
 
 def _empty_batch(mismatch: Mismatch) -> bool:
-    return mismatch.case.arguments["input"].size == 0 and _reduced(mismatch, "mean", "sum")
+    return mismatch.case.arguments["input"].size == 0 and reduced_by(mismatch, "mean", "sum")
 
 
 def _weights_unexpanded(mismatch: Mismatch) -> bool:
     """A weighted mean whose target broadcasts the input to more elements than there are weights."""
-    given = _arguments(mismatch)
+    given = arguments_of(mismatch)
     shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
-    return _reduced(mismatch, "mean") and "weight" in given and given["weight"].shape != shape
+    return reduced_by(mismatch, "mean") and "weight" in given and given["weight"].shape != shape
 
 
 def _smoothed_bytes(mismatch: Mismatch) -> bool:
-    given = _arguments(mismatch)
+    given = arguments_of(mismatch)
     bytes_given = given["target"].dtype == np.uint8
     return bytes_given and "gather()" in mismatch.problem and "weight" in given
 
@@ -126,7 +60,7 @@ def _smoothed_bytes(mismatch: Mismatch) -> bool:
 def _overflow(loss: str, what: str, witness: str, gives: float, truth: float) -> Divergence:
     reason = f"{what} overflows, so the result is infinite, nan or wrong although the true value fits"
     return Divergence(
-        f"{loss}-overflow", loss, "overflow", _intermediate_overflows, reason, witness, gives, truth
+        f"{loss}-overflow", loss, "overflow", intermediate_overflows, reason, witness, gives, truth
     )
 
 
@@ -234,20 +168,20 @@ OTHERS = (
         math.nan, 0.0, formats=("float16",),
     ),
     Divergence(
-        "nll_loss-half-sum", "nll_loss", "accuracy", _sums_in_own_format,
+        "nll_loss-half-sum", "nll_loss", "accuracy", sums_in_own_format,
         "the CPU kernel sums losses and weights in half precision, not in float32",
         "F.nll_loss(torch.full((257, 1), -1.125, dtype=torch.bfloat16), torch.zeros(257).long())",
         1.1328125, 1.125, formats=HALVES,
     ),
     Divergence(
-        "cross_entropy-half-sum", "cross_entropy", "accuracy", _sums_in_own_format,
+        "cross_entropy-half-sum", "cross_entropy", "accuracy", sums_in_own_format,
         "the CPU kernel of nll_loss sums losses and weights in half precision, not in float32",
         "F.cross_entropy(torch.zeros((3000, 2), dtype=torch.float16), torch.zeros(3000).long(), "
         "reduction='sum')",
         2084.0, 2080.0, formats=HALVES,
     ),
     Divergence(
-        "linear_cross_entropy-half-sum", "linear_cross_entropy", "accuracy", _sums_in_own_format,
+        "linear_cross_entropy-half-sum", "linear_cross_entropy", "accuracy", sums_in_own_format,
         "the CPU kernel of nll_loss sums losses and weights in half precision, not in float32",
         "F.linear_cross_entropy(torch.zeros((3000, 1), dtype=torch.float16), "
         "torch.zeros((2, 1), dtype=torch.float16), torch.zeros(3000).long(), reduction='sum')",
@@ -308,12 +242,3 @@ OTHERS = (
 )  # fmt: skip
 
 DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + OTHERS
-
-
-def covering(mismatch: Mismatch) -> Divergence | None:
-    """The record that covers a mismatch, or None where it is new."""
-    for record in DIVERGENCES:
-        same_loss = record.current and record.loss == mismatch.loss.name
-        if same_loss and mismatch.case.format.name in record.formats and record.covers(mismatch):
-            return record
-    return None

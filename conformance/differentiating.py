@@ -1,0 +1,113 @@
+"""Derivatives, by the oracle and by torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from reference import Array, Tracked, Variable, gradients, tracked
+from reference.dispatch import total
+from strategies import Case, Differentiation, spread
+
+from .judging import oracle_arguments
+from .losses import Loss
+from .running import Arguments, arguments, functional
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the oracle says of the derivatives of a case.
+
+    Attributes:
+        upstream: what the gradients are of, sum(upstream * result); the shape of the result.
+        gradients: the gradient by each variable.
+        tangents: a direction for each variable, if asked for the second derivative.
+        second: by each variable, the derivative of sum(tangent * gradient).
+        along: the derivative of the result along the tangents.
+    """
+
+    upstream: Array
+    gradients: dict[str, Tracked]
+    tangents: dict[str, Array]
+    second: dict[str, Tracked]
+    along: Tracked | None
+
+
+@np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
+def expect_derivatives(
+    loss: Loss, differentiation: Differentiation, names: Sequence[str], *, twice: bool = False
+) -> Expected:
+    """What the oracle says of the derivatives by some arguments, with the errors allowed in them."""
+    case, form = differentiation.case, differentiation.case.format
+    given = oracle_arguments(case)
+    inner = {name: Variable(Variable(given[name]) if twice else given[name]) for name in names}
+    result = loss.oracle(**{**given, **inner})
+    upstream = spread(differentiation.upstream, result.shape)
+    numbers: Any = Variable(tracked(upstream, form)) if twice else tracked(upstream, form)
+    # A result that depends on no variable (no frame in any sequence) has the derivative 0.
+    result = result if isinstance(result, Variable) else Variable(result)
+    first = dict(zip(names, gradients(result, numbers, list(inner.values()))))
+    if not twice:
+        return Expected(upstream, {n: _scaled(g, upstream) for n, g in first.items()}, {}, {}, None)
+    tangents = {name: spread(differentiation.tangent, given[name].shape) for name in names}
+    slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
+    outer = [variable.value for variable in inner.values()]
+    *second, along = gradients(slope, tracked(np.ones(()), form), [*outer, numbers])
+    longest = np.asarray(max(np.max(np.abs(t), initial=0) for t in tangents.values()))
+    return Expected(
+        upstream,
+        {name: _scaled(gradient.value, upstream) for name, gradient in first.items()},
+        tangents,
+        {name: _scaled(gradient, upstream, longest) for name, gradient in zip(names, second)},
+        _scaled(along, longest),
+    )
+
+
+def _scaled(expected: Tracked, *factors: Array) -> Tracked:
+    """Allow for a derivative that is rounded below the normal range before it is multiplied by factors.
+
+    In what order the factors of the chain rule are multiplied is not documented. One that is rounded to a
+    subnormal number is off by up to a spacing, times the factors that follow. Exact zeros stay exact.
+    """
+    step: Any = expected.format.smallest_subnormal
+    for factor in factors:
+        size = np.abs(factor)
+        step = step * np.maximum(size if size.shape == expected.shape else np.max(size, initial=0), 1)
+    error = np.where(expected.error > 0, expected.error + step, expected.error)
+    return Tracked(expected.value, error, expected.peak, expected.format)
+
+
+def differentiate(
+    loss: Loss, case: Case, device: str, names: Sequence[str], upstream: Array
+) -> tuple[Arguments, torch.Tensor, torch.Tensor]:
+    """Run torch on a case, some arguments of which require gradients.
+
+    Returns:
+        The arguments, the result, and the upstream gradient as a tensor.
+    """
+    given = arguments(case, device)
+    for name in names:
+        given[name].requires_grad_()
+    result = functional(loss, case, given)
+    return given, result, torch.tensor(upstream, dtype=result.dtype, device=result.device)
+
+
+def go_back_twice(
+    given: Arguments, names: Sequence[str], result: torch.Tensor, upstream: torch.Tensor
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Go back through a graph twice, in both ways that torch has.
+
+    Returns:
+        The gradients, or None for an argument that has none; and what the second pass made of them in
+        ``grad``, to which it adds.
+    """
+    variables = [given[name] for name in names]
+    first = torch.autograd.grad(result, variables, upstream, retain_graph=True, allow_unused=True)
+    for variable, gradient in zip(variables, first):
+        variable.grad = None if gradient is None else gradient.clone()
+    torch.autograd.backward(result, upstream)
+    return dict(zip(names, first)), {name: given[name].grad for name in names}

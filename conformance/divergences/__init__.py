@@ -1,0 +1,31 @@
+"""What torch is known to do otherwise than documented: one record each, as narrow as the defect.
+
+An example that a record covers counts as known and does not fail. Each record has a witness, a fixed
+call with what torch gives; `test_divergences` fails when a torch gives something else.
+"""
+
+from __future__ import annotations
+
+from reference import Array
+
+from ..mismatch import Mismatch
+from . import of_gradients, of_second_derivatives, of_values
+from .record import Divergence
+
+__all__ = ["DIVERGENCES", "Divergence", "covering"]
+
+DIVERGENCES: tuple[Divergence, ...] = (
+    of_values.DIVERGENCES + of_gradients.DIVERGENCES + of_second_derivatives.DIVERGENCES
+)
+
+
+def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
+    """The record that covers a mismatch, and of which elements it does; None where it is new."""
+    for record in DIVERGENCES:
+        same = record.current and (record.loss, record.of) == (mismatch.loss.name, mismatch.of)
+        if same and mismatch.case.format.name in record.formats:
+            covered = record.covers(mismatch)
+            at = mismatch.worst.index if mismatch.worst else ()
+            if covered is True or (not isinstance(covered, bool) and covered[at]):
+                return record, covered
+    return None

@@ -1,0 +1,77 @@
+"""A divergence on record, and what several of them ask of a mismatch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from reference import FORMATS, Array
+
+from ..judging import expect, judge
+from ..mismatch import Mismatch
+
+HALVES = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A known divergence.
+
+    Attributes:
+        id: a stable name.
+        loss: name of the functional.
+        kind: "overflow", "underflow", "accuracy", "uninitialised", "convention" or "error".
+        covers: whether a mismatch of this loss in these formats is this divergence; or which elements are.
+        reason: what torch does, and what would be right.
+        witness: torch code that shows it; the last line is an expression.
+        gives: the number that the witness gives, or the name of the exception it raises.
+        truth: the number it should give.
+        formats: the floating-point formats concerned.
+        until: the first torch known to be without it.
+        of: what diverges: the "value", the "gradient", or the "second" derivative and forward mode.
+    """
+
+    id: str
+    loss: str
+    kind: str
+    covers: Callable[[Any], bool | Array]
+    reason: str
+    witness: str
+    gives: float | str
+    truth: float
+    formats: tuple[str, ...] = tuple(FORMATS)
+    until: str | None = None
+    of: str = "value"
+
+    @property
+    def current(self) -> bool:
+        """Whether the installed torch is in the range that the record is about."""
+        return self.until is None or torch.__version__ < self.until
+
+
+def arguments_of(mismatch: Mismatch) -> dict[str, Any]:
+    """The arguments of the call, for the predicates to read."""
+    return dict(mismatch.case.arguments)
+
+
+def reduced_by(mismatch: Mismatch, *reductions: str) -> bool:
+    """Whether the call's reduction is one of these."""
+    return mismatch.case.arguments.get("reduction", "mean") in reductions
+
+
+def intermediate_overflows(mismatch: Mismatch) -> bool:
+    """The value fits the format, but a result on the way to it, computed as documented, does not."""
+    return mismatch.worst is not None and mismatch.worst.overflows
+
+
+def sums_in_own_format(mismatch: Mismatch) -> bool:
+    """The result is what summing in the narrow format itself explains, the float32 accumulator not."""
+    if mismatch.observed is None or not reduced_by(mismatch, "mean", "sum"):
+        return False
+    narrow = replace(mismatch.case.format, accumulator=mismatch.case.format.name)
+    allowed = expect(mismatch.loss, replace(mismatch.case, format=narrow))
+    verdict = judge(mismatch.observed, allowed)
+    return verdict.conforms or verdict.overflows

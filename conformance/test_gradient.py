@@ -1,0 +1,126 @@
+"""The gradient of every loss by every argument that torch differentiates by, for any upstream gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from reference import Array
+from strategies import Differentiation, differentiations, is_real
+
+from .cells import Cell, Tally, run_drawn
+from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
+from .judging import Worst, judge
+from .mismatch import GradientMismatch
+from .running import Arguments, to_numpy
+from .verdict import excuse
+
+
+def test_gradient(cell: Cell, tally: Tally, base_seed: int) -> None:
+    """The gradient is within the derived bound, goes where it is wanted, and touches nothing else."""
+    if cell.obstacle:
+        pytest.skip(cell.obstacle)
+    cases = cell.loss.cases(cell.format, cell.reduction)
+    drawn = differentiations(cases, cell.format)
+    run_drawn(cell, base_seed, lambda example: check_gradient(cell, example, tally), drawn)
+
+
+def check_gradient(cell: Cell, example: Differentiation, tally: Tally) -> None:
+    """Check the gradients of one case by those of its arguments that are not left out.
+
+    Raises:
+        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+    """
+    __tracebackhide__ = True
+    every = cell.loss.variables(example.case)
+    wanted = [name for i, name in enumerate(every) if not example.left_out >> i & 1] or every
+    expected = expect_derivatives(cell.loss, example, wanted)
+    tally.examples += 1
+    try:
+        given, result, upstream = differentiate(
+            cell.loss, example.case, cell.device, wanted, expected.upstream
+        )
+        first, second = go_back_twice(given, wanted, result, upstream)
+    except Exception as error:  # whatever torch raises on a valid call is a mismatch
+        problem = f"raised {type(error).__name__}: {error}"
+        excuse(_mismatch(cell, example, expected, wanted[0], problem), tally)
+        return
+    for name in wanted:
+        broken = _broken_contract(cell, given[name], first[name], second[name])
+        if broken:
+            excuse(_mismatch(cell, example, expected, name, broken), tally)
+            return
+    touched = _touched(example, given, wanted, upstream, expected.upstream)
+    if touched:
+        excuse(_mismatch(cell, example, expected, wanted[0], touched), tally)
+        return
+    for name in wanted:
+        check_numbers(cell, example, expected, name, to_numpy(first[name]), tally)
+
+
+def check_numbers(
+    cell: Cell, example: Differentiation, expected: Expected, name: str, got: Array, tally: Tally
+) -> None:
+    """Check the gradient by one argument, element by element, past those that are known to diverge.
+
+    Raises:
+        pytest.fail.Exception: an element is outside its bound and no divergence on record covers it.
+    """
+    __tracebackhide__ = True
+    known: Array | bool = False
+    worst = judge(got, expected.gradients[name])
+    while not worst.conforms:
+        problem = f"a gradient by {name} outside the derived bound"
+        known = known | excuse(_mismatch(cell, example, expected, name, problem, worst, got), tally)
+        worst = judge(got, expected.gradients[name], known)
+    tally.worst = max(tally.worst, worst.ratio)
+
+
+def _mismatch(
+    cell: Cell,
+    example: Differentiation,
+    expected: Expected,
+    name: str,
+    problem: str,
+    worst: Worst | None = None,
+    got: Array | None = None,
+) -> GradientMismatch:
+    return GradientMismatch(
+        cell.loss, example.case, cell.device, "backward", problem, worst, got,
+        argument=name, upstream=expected.upstream, expected=expected.gradients[name],
+    )  # fmt: skip
+
+
+def _broken_contract(
+    cell: Cell, argument: torch.Tensor, first: torch.Tensor | None, second: torch.Tensor | None
+) -> str | None:
+    """What is wrong with a gradient apart from its numbers, or None."""
+    if first is None:
+        return "no gradient"
+    if (first.dtype, first.shape, first.device) != (argument.dtype, argument.shape, argument.device):
+        return f"a gradient {first.dtype} {tuple(first.shape)} on {first.device}, unlike the argument"
+    if second is None or to_numpy(second).tobytes() != to_numpy(first + first).tobytes():
+        return f"a second pass through the graph, added to the first, gives {second}, not twice {first}"
+    return None
+
+
+def _touched(
+    example: Differentiation,
+    given: Arguments,
+    wanted: list[str],
+    upstream: torch.Tensor,
+    upstream_before: Array,
+) -> str | None:
+    """What differentiating has changed that it should not, or None."""
+    if not np.array_equal(to_numpy(upstream), upstream_before):
+        return "the upstream gradient was changed in place"
+    for name, value in given.items():
+        if not isinstance(value, torch.Tensor):
+            continue
+        before = example.case.arguments[name]
+        if not np.array_equal(to_numpy(value), before, equal_nan=is_real(before)):
+            return f"{name} was changed in place"
+        if name not in wanted and value.grad is not None:
+            return f"{name} has a gradient and does not require one"
+    return None

@@ -1,0 +1,149 @@
+"""Number types that formulas run on unchanged, and what formulas need beyond NumPy.
+
+A formula is written with ufuncs and a few NumPy functions. Called with arrays it gives an array; called
+with `Numbers` it gives `Numbers` of the same type, which look the operation up in their own tables
+(NEP 13 and NEP 18). Types nest: the one of the highest rank among the operands handles the operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+
+COMPARISONS = {
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.isfinite,
+}
+
+
+class Numbers(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that carries more than its values.
+
+    Attributes:
+        rank: which type handles an operation on several: the highest.
+        functions: its rules for NumPy's functions, and for those of this module.
+        value: the numbers, an array or `Numbers` of a lower rank.
+    """
+
+    __slots__ = ("value",)
+
+    rank: ClassVar[int] = 0
+    functions: ClassVar[dict[Callable[..., Any], Callable[..., Any]]] = {}
+    value: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        shape: tuple[int, ...] = self.value.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions of the value."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements of the value."""
+        size: int = self.value.size
+        return size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type in which the value is held."""
+        dtype: np.dtype[Any] = self.value.dtype
+        return dtype
+
+    def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """The result of a ufunc, or NotImplemented where the type has no rule for it."""
+        raise NotImplementedError
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        if ufunc in COMPARISONS:
+            return ufunc(*(constant(operand) for operand in inputs))
+        if any(isinstance(operand, Numbers) and operand.rank > self.rank for operand in inputs):
+            return NotImplemented
+        return self.apply(ufunc, inputs)
+
+    def __array_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        higher = any(issubclass(other, Numbers) and other.rank > self.rank for other in types)
+        rule = None if higher else self.functions.get(func)
+        return NotImplemented if rule is None else rule(*args, **kwargs)
+
+
+def highest(operands: Sequence[Any]) -> Numbers | None:
+    """The operand whose type handles an operation on all, or None where all are plain."""
+    numbers = [operand for operand in operands if isinstance(operand, Numbers)]
+    return max(numbers, key=lambda operand: operand.rank, default=None)
+
+
+def constant(array: Any) -> Any:
+    """Return the value of an array, regarded as exact and as independent of any variable.
+
+    For quantities whose error and whose derivative cancel exactly, such as the maximum that log-sum-exp
+    subtracts and adds again. Plain arrays are returned as they are.
+    """
+    while isinstance(array, Numbers):
+        array = array.value
+    return array
+
+
+def number(value: Any, like: Any) -> Any:
+    """A number as a 0-d array like another, so that arithmetic on it is as wide, and tracked, too."""
+    if isinstance(like, Numbers):
+        return like.functions[number](value, like)
+    return np.asarray(value, dtype=like.dtype)
+
+
+def total(*terms: Any) -> Any:
+    """Sum of a few terms that broadcast, added in no particular order: the bound holds for every order."""
+    home = highest(terms)
+    return sum(terms[1:], start=terms[0]) if home is None else home.functions[total](*terms)
+
+
+def with_derivative_of(value: Any, other: Callable[[], Any]) -> Any:
+    """A value that is differentiated as if it were another array of its shape, which `other` returns.
+
+    For what is documented to have no part in the derivative, for a derivative at the edge of the domain,
+    where the formula itself has no value, and for one that is computed otherwise than the value.
+    """
+    return value.functions[with_derivative_of](value, other) if isinstance(value, Numbers) else value
+
+
+def with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any], Any], array: Any) -> Any:
+    """A function of one array whose derivative is tabled rather than derived from its formula.
+
+    Args:
+        formula: the function, of arrays and `Numbers`.
+        pull: of c and y = formula(array), gives c times the derivative of y by the array.
+        array: the argument, any shape.
+    """
+    home = array if isinstance(array, Numbers) and with_pull in array.functions else None
+    return formula(array) if home is None else home.functions[with_pull](formula, pull, array)
+
+
+def scatter(array: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """The transpose of indexing: zeros of a shape, to which each element is added at its index."""
+    if isinstance(array, Numbers):
+        return array.functions[scatter](array, index, shape)
+    result = np.zeros(shape, dtype=array.dtype)
+    np.add.at(result, index, array)
+    return result
