@@ -23,7 +23,7 @@ def _restored() -> Iterator[None]:
 def run(witness: str) -> float | str:
     """What a witness gives: a number, or the name of the exception it raises."""
     *statements, expression = witness.splitlines()
-    names = {"torch": torch, "F": F}
+    names = {"torch": torch, "F": F, "math": math}
     exec("\n".join(statements), names)
     try:
         return float(eval(expression, names))

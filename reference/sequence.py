@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, constant, with_derivative_of
+from .dispatch import Array, constant, total, with_derivative_of, with_pull
 from .reduction import check, reduce
 from .validation import integers, real, require
 
@@ -93,10 +93,10 @@ def _padded(y: Array, lengths: Array) -> Array:
         require(fits, f"targets {y.shape} must be (N, S) with all {len(lengths)} target_lengths <= S")
         return y
     require(y.ndim == 1, f"targets must be (N, S) or (sum of target_lengths), got shape {y.shape}")
-    total = int(np.sum(lengths))
-    require(y.size >= total, f"target_lengths must sum to the {y.size} concatenated targets, got {total}")
+    labels = int(np.sum(lengths))
+    require(y.size >= labels, f"target_lengths must sum to the {y.size} concatenated targets, got {labels}")
     padded = np.zeros((len(lengths), int(np.max(lengths, initial=0))), dtype=np.int64)
-    padded[np.arange(padded.shape[1]) < lengths[:, None]] = y[:total]
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = y[:labels]
     return padded
 
 
@@ -108,7 +108,16 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
     # A label may follow the one two states before, unless that is the same.
     skips = np.zeros(states.shape, dtype=bool)
     skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+
+    def pull(c: Array, y: Array) -> Array:
+        # As exp(log alpha + log beta - y + loss) the derivative is rounded more than along the recursion:
+        # the forward and backward variables are as large as y and the loss. Graves, equation 15.
+        likelihood = constant(nll)[:, None]
+        exponent = total(y, -y, likelihood, -likelihood)
+        return c * np.exp(np.where(np.isfinite(exponent), exponent, 0.0))
+
     emitted = np.take_along_axis(x, np.broadcast_to(states, (x.shape[0], *states.shape)), axis=2)
+    emitted = with_pull(lambda y: y, pull, emitted)
 
     nothing = np.full((batch, 2), -np.inf, dtype=x.dtype)
     position = np.arange(states.shape[1])
@@ -126,8 +135,8 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
     # A target ends in its last label or in the blank behind it.
     last = 2 * lengths[:, None]
     ends = np.take_along_axis(alpha, np.concatenate([last, np.maximum(last - 1, 0)], axis=1), axis=1)
-    total = _log_sum_exp(ends[:, 0], np.where(lengths > 0, ends[:, 1], -np.inf))
-    return -total
+    nll = -_log_sum_exp(ends[:, 0], np.where(lengths > 0, ends[:, 1], -np.inf))
+    return nll
 
 
 def _log_sum_exp(*terms: Array) -> Array:
@@ -136,8 +145,8 @@ def _log_sum_exp(*terms: Array) -> Array:
     for term in terms[1:]:
         shift = np.maximum(shift, constant(term))
     shift = np.where(np.isfinite(shift), shift, 0.0)
-    total = np.exp(terms[0] - shift)
+    sizes = np.exp(terms[0] - shift)
     for term in terms[1:]:
-        total = total + np.exp(term - shift)
-    result: Array = np.log(total) + shift
+        sizes = sizes + np.exp(term - shift)
+    result: Array = np.log(sizes) + shift
     return result

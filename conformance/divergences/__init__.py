@@ -6,6 +6,8 @@ call with what torch gives; `test_divergences` fails when a torch gives somethin
 
 from __future__ import annotations
 
+import numpy as np
+
 from reference import Array
 
 from ..mismatch import Mismatch
@@ -19,13 +21,17 @@ DIVERGENCES: tuple[Divergence, ...] = (
 )
 
 
+@np.errstate(all="ignore")  # predicates compute with the ends of the range
 def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     """The record that covers a mismatch, and of which elements it does; None where it is new."""
     for record in DIVERGENCES:
         same = record.current and (record.loss, record.of) == (mismatch.loss.name, mismatch.of)
         if same and mismatch.case.format.name in record.formats:
             covered = record.covers(mismatch)
-            at = mismatch.worst.index if mismatch.worst else ()
-            if covered is True or (not isinstance(covered, bool) and covered[at]):
+            if isinstance(covered, bool):
+                hit = covered
+            else:  # elements count only where it is numbers that are wrong
+                hit = mismatch.worst is not None and bool(covered[mismatch.worst.index])
+            if hit:
                 return record, covered
     return None

@@ -1,0 +1,201 @@
+"""Where torch's gradients are known to go wrong: which elements, or whether all."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from reference import Array
+from reference.embedding import COSINE_EPSILON
+
+from ..judging import expect
+from ..mismatch import GradientMismatch
+from .record import arguments_of, reduced_by
+
+
+def intermediate_overflows(m: GradientMismatch) -> bool | Array:
+    """An intermediate result of the chain rule, or of the formula, is beyond the format's range."""
+    if m.expected is None or m.worst is None:
+        return False
+    elements: Array = np.asarray(m.expected.peak > m.case.format.max)
+    return elements
+
+
+def twice_the_difference_overflows(m: GradientMismatch) -> bool | Array:
+    """The same, or 2 (x - y) is."""
+    difference: Array = 2 * np.abs(m.case.arguments["input"] - m.case.arguments["target"])
+    if np.any(difference > m.case.format.max) and m.argument != "var":
+        return True
+    return intermediate_overflows(m)
+
+
+def is_nan(m: GradientMismatch) -> Array:
+    """Which elements are nan."""
+    return np.isnan(m.observed) if m.observed is not None else np.asarray(False)
+
+
+def nothing_weighs(m: GradientMismatch) -> bool | Array:
+    """The mean of samples whose weights are all 0."""
+    given = arguments_of(m)
+    if not reduced_by(m, "mean") or "weight" not in given:
+        return False
+    weight = given["weight"]
+    if m.loss.name in ("l1_loss", "mse_loss"):
+        return is_nan(m) if not np.any(weight) else False
+    if given["target"].dtype.kind == "f":
+        return False
+    kept = given["target"][given["target"] != given.get("ignore_index", -100)]
+    return is_nan(m) if not np.any(weight[kept]) else False
+
+
+def ignored_not_finite(m: GradientMismatch) -> bool | Array:
+    """An ignored sample whose logits are infinite or nan."""
+    given = arguments_of(m)
+    x, y = given["input"], given["target"]
+    if m.argument != "input" or y.dtype.kind == "f":
+        return False
+    axis = 0 if x.ndim == 1 else 1
+    ignored = np.expand_dims(y == given.get("ignore_index", -100), axis)
+    return np.broadcast_to(ignored & ~np.all(np.isfinite(x), axis=axis, keepdims=True), x.shape)
+
+
+def at_the_clamp(m: GradientMismatch) -> bool | Array:
+    """Where x (1 - x) is less than the 1e-12 by which torch divides instead."""
+    x = m.case.arguments["input"]
+    return np.asarray(x * (1 - x) <= 1e-12) if m.argument == "input" else False
+
+
+def beyond_the_clamp(m: GradientMismatch) -> bool | Array:
+    """Where a logarithm is below -100."""
+    x = m.case.arguments["input"]
+    return np.asarray((x < math.exp(-100)) | (x == 1)) if m.argument == "target" else False
+
+
+def _factors(m: GradientMismatch) -> Array:
+    """What may be multiplied first, if it is more than 1: the upstream gradient and the weight."""
+    upstream = 1.0 if m.upstream is None else np.abs(m.upstream)
+    size: Array = np.maximum(upstream, 1) * np.maximum(arguments_of(m).get("weight", 1), 1)
+    return size
+
+
+def quotient_overflows(m: GradientMismatch) -> bool | Array:
+    """Where (x - y) / (x (1 - x)) is beyond the range before it is multiplied by what makes it small."""
+    x, y = m.case.arguments["input"], m.case.arguments["target"]
+    size = np.abs(x - y) / np.maximum(x * (1 - x), 1e-12) * _factors(m)
+    return np.asarray(size > 0.99 * m.case.format.max) if m.argument == "input" else False
+
+
+def sigmoid_vanishes(m: GradientMismatch) -> bool | Array:
+    """Where exp(-x) is about to overflow, and its reciprocal not to vanish."""
+    form = m.case.format
+    vanishes = m.case.arguments["input"] < -0.999 * math.log(form.max)
+    return np.asarray(vanishes) if m.argument == "input" else False
+
+
+def exponential_overflows(m: GradientMismatch) -> bool | Array:
+    """Where exp(-y x) overflows."""
+    exponent = -m.case.arguments["input"] * m.case.arguments["target"]
+    return np.asarray(exponent > 0.999 * math.log(m.case.format.max))
+
+
+def no_count(m: GradientMismatch) -> bool | Array:
+    """Targets of 0, where Stirling's term is not used."""
+    y = m.case.arguments["target"]
+    return np.asarray(y == 0) if m.argument == "target" and arguments_of(m).get("full") else False
+
+
+def eps_vanishes(m: GradientMismatch) -> bool | Array:
+    """The sum of a rate and eps rounds to 0 in the format."""
+    given = arguments_of(m)
+    if given.get("log_input", True):
+        return False
+    sums = m.case.format.nearest(given["input"] + given.get("eps", 1e-8))
+    return bool(np.any(sums == 0))
+
+
+def no_probability(m: GradientMismatch) -> bool | Array:
+    """Targets of 0, where the derivative is infinite."""
+    y = m.case.arguments["target"]
+    return np.asarray(y == 0) if m.argument == "target" and not arguments_of(m).get("log_target") else False
+
+
+def norms_vanish(m: GradientMismatch) -> bool | Array:
+    """Pairs the product of whose squared norms the format cannot tell from 0."""
+    a, b = m.case.arguments["input1"], m.case.arguments["input2"]
+    norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
+    small = np.expand_dims(norms < m.case.format.smallest_normal, -1)
+    return np.broadcast_to(small, a.shape)
+
+
+def impossible_and_left_out(m: GradientMismatch) -> bool | Array:
+    """An impossible alignment whose loss has the upstream derivative 0."""
+    if m.upstream is None:
+        return False
+    left_out = (losses(m) == np.inf) & (np.expand_dims(m.upstream, -1) == 0)
+    return np.broadcast_to(left_out, m.case.arguments["log_probs"].shape)
+
+
+def losses(m: GradientMismatch) -> Array:
+    """The losses of the sequences, with an axis for the classes."""
+    losses = expect(m.loss, m.case.replacing(reduction="none")).value
+    return np.expand_dims(np.asarray(losses), -1)
+
+
+def twice_the_loss_overflows(m: GradientMismatch) -> bool | Array:
+    """Sequences whose forward and backward variables together are beyond the range."""
+    loss = losses(m)
+    huge = np.isfinite(loss) & (loss > m.case.format.max / 2)
+    return np.broadcast_to(huge, m.case.arguments["log_probs"].shape)
+
+
+def log_probabilities_huge(m: GradientMismatch) -> bool | Array:
+    """Sequences with log-probabilities whose rounding error is itself large for an exponent."""
+    x = m.case.arguments["log_probs"]
+    error = np.max(np.abs(x), axis=(0, -1), keepdims=True, initial=0) * m.case.format.unit_roundoff
+    return np.broadcast_to(error * len(x) > 1, x.shape)
+
+
+def numerator_vanishes(m: GradientMismatch) -> bool | Array:
+    """Elements that are off by no more than one spacing of subnormal numbers, divided by x (1 - x)."""
+    if m.expected is None or m.observed is None or m.argument != "input":
+        return False
+    x = m.case.arguments["input"]
+    step = m.case.format.smallest_subnormal / np.maximum(x * (1 - x), 1e-12)
+    return np.asarray(np.abs(m.observed - m.expected.value) <= m.expected.bound + step)
+
+
+def weighted_logit_overflows(m: GradientMismatch) -> bool | Array:
+    """Where the weighted logarithms of which the gradient by the target is the difference overflow."""
+    given = arguments_of(m)
+    huge = np.abs(given["input"]) * _factors(m) * np.maximum(given.get("pos_weight", 1), 1)
+    if m.argument == "target" and np.any(huge > m.case.format.max / 2):
+        return np.asarray(huge > m.case.format.max / 2)
+    return intermediate_overflows(m)
+
+
+def unbounded(m: GradientMismatch) -> bool | Array:
+    """Elements whose rounding error is so large that nothing can be said of them."""
+    return (
+        False if m.expected is None else np.asarray(np.isinf(m.expected.bound) | np.isnan(m.expected.bound))
+    )
+
+
+def below_normal_range(m: GradientMismatch) -> bool | Array:
+    """Elements that are, and should be, subnormal numbers."""
+    if m.expected is None or m.observed is None:
+        return False
+    least = m.case.format.smallest_normal
+    return np.asarray((np.abs(m.expected.value) < least) & (np.abs(m.observed) < least))
+
+
+def smoothed_bytes(m: GradientMismatch) -> bool:
+    """Labels in bytes, with weights and smoothing."""
+    return m.case.arguments["target"].dtype == np.uint8 and "gather()" in m.problem
+
+
+def weights_unexpanded(m: GradientMismatch) -> bool:
+    """A weighted mean whose target broadcasts the input to more elements than there are weights."""
+    given = arguments_of(m)
+    shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
+    return reduced_by(m, "mean") and "weight" in given and given["weight"].shape != shape
