@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from reference import Array, Tracked, Variable, gradients, tracked
-from reference.dispatch import total
+from reference.dispatch import constant, total
 from strategies import Case, Differentiation, spread
 
 from .judging import oracle_arguments
@@ -28,6 +28,7 @@ class Expected:
         tangents: a direction for each variable, if asked for the second derivative.
         second: by each variable, the derivative of sum(tangent * gradient).
         along: the derivative of the result along the tangents.
+        value: the result itself.
     """
 
     upstream: Array
@@ -35,6 +36,13 @@ class Expected:
     tangents: dict[str, Array]
     second: dict[str, Tracked]
     along: Tracked | None
+    value: Array
+
+    def derivative(self, name: str) -> Tracked:
+        """The second derivative by an argument, or the one "along" the tangents."""
+        if name == "along" and self.along is not None:
+            return self.along
+        return self.second[name]
 
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
@@ -48,12 +56,13 @@ def expect_derivatives(
     result = loss.oracle(**{**given, **inner})
     upstream = spread(differentiation.upstream, result.shape)
     numbers: Any = Variable(tracked(upstream, form)) if twice else tracked(upstream, form)
+    value = constant(result)
     # A result that depends on no variable (no frame in any sequence) has the derivative 0.
     result = result if isinstance(result, Variable) else Variable(result)
     first = dict(zip(names, gradients(result, numbers, list(inner.values()))))
     if not twice:
-        return Expected(upstream, {n: _scaled(g, upstream) for n, g in first.items()}, {}, {}, None)
-    tangents = {name: spread(differentiation.tangent, given[name].shape) for name in names}
+        return Expected(upstream, {n: _scaled(g, upstream) for n, g in first.items()}, {}, {}, None, value)
+    tangents = _tangents(differentiation, {name: given[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
     *second, along = gradients(slope, tracked(np.ones(()), form), [*outer, numbers])
@@ -64,7 +73,15 @@ def expect_derivatives(
         tangents,
         {name: _scaled(gradient, upstream, longest) for name, gradient in zip(names, second)},
         _scaled(along, longest),
+        value,
     )
+
+
+def _tangents(differentiation: Differentiation, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
+    """A direction for each variable; not the same for all, lest they cancel in a difference."""
+    form, numbers = differentiation.case.format, differentiation.tangent
+    turned = [np.roll(numbers, i) * (-0.5) ** i for i in range(len(shapes))]
+    return {name: spread(form.nearest(t), shape) for t, (name, shape) in zip(turned, shapes.items())}
 
 
 def _scaled(expected: Tracked, *factors: Array) -> Tracked:
@@ -111,3 +128,51 @@ def go_back_twice(
         variable.grad = None if gradient is None else gradient.clone()
     torch.autograd.backward(result, upstream)
     return dict(zip(names, first)), {name: given[name].grad for name in names}
+
+
+def differentiate_twice(
+    loss: Loss, case: Case, device: str, names: Sequence[str], expected: Expected
+) -> dict[str, torch.Tensor]:
+    """Differentiate sum(tangent * gradient) by each argument, and by the upstream gradient.
+
+    Returns:
+        The second derivative by each argument, and as "along" that by the upstream gradient: which is the
+        derivative of the result along the tangents. What torch does not depend on is 0.
+    """
+    given, result, upstream = differentiate(loss, case, device, names, expected.upstream)
+    variables = [*(given[name] for name in names), upstream.requires_grad_()]
+    first = torch.autograd.grad(
+        result, variables[:-1], upstream, create_graph=True, allow_unused=True, materialize_grads=True
+    )
+    tangents = _tensors(expected.tangents, result)
+    dependent = [name for name, gradient in zip(names, first) if gradient.requires_grad]
+    if not dependent:
+        return {name: torch.zeros_like(v) for name, v in zip([*names, "along"], variables)}
+    second = torch.autograd.grad(
+        [gradient for gradient in first if gradient.requires_grad],
+        variables,
+        [tangents[name] for name in dependent],
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return dict(zip([*names, "along"], second))
+
+
+def differentiate_forward(
+    loss: Loss, case: Case, device: str, names: Sequence[str], expected: Expected
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Run a case and its derivative along the tangents in forward mode: the result, and the derivative."""
+    given = arguments(case, device)
+
+    def function(*variables: torch.Tensor) -> torch.Tensor:
+        return functional(loss, case, {**given, **dict(zip(names, variables))})
+
+    primals = tuple(given[name] for name in names)
+    tangents = _tensors(expected.tangents, primals[0])
+    directions = tuple(tangents[name] for name in names)
+    result, derivative, *_ = torch.func.jvp(function, primals, directions)
+    return result, derivative
+
+
+def _tensors(arrays: dict[str, Array], like: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(a, dtype=like.dtype, device=like.device) for name, a in arrays.items()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
+
+import numpy as np
 
 from reference import Array, Tracked
 from strategies import Case, literal
@@ -112,4 +115,41 @@ class GradientMismatch(Mismatch):
             f"{name} = {literal(case.arguments[name], case.format)}.requires_grad_()",
             f"loss = {case.call(f'F.{case.loss}', [name])}",
             f"(got,) = torch.autograd.grad(loss, {name}{upstream})",
+        ]
+
+
+@dataclass(frozen=True)
+class SecondMismatch(GradientMismatch):
+    """A second derivative, or a derivative in forward mode, that torch computes otherwise.
+
+    Attributes:
+        argument: by which it differentiates the gradient's sum with the tangents; "along" for the derivative
+            of the result along the tangents.
+        tangents: a direction for each argument.
+    """
+
+    tangents: Mapping[str, Array] = field(default_factory=dict)
+
+    of: ClassVar[str] = "second"
+    of_what: ClassVar[str] = "derivative"
+
+    def calls(self) -> list[str]:
+        """The lines of torch code that make ``got``."""
+        case, names = self.case, list(self.tangents)
+        tangents = ", ".join(literal(tangent, case.format) for tangent in self.tangents.values())
+        if self.way == "jvp":
+            values = ", ".join(literal(case.arguments[name], case.format) for name in names)
+            return [
+                f"function = lambda {', '.join(names)}: {case.call(f'F.{case.loss}', names)}",
+                f"_, got = torch.func.jvp(function, ({values},), ({tangents},))",
+            ]
+        by = "upstream" if self.argument == "along" else self.argument
+        upstream = np.ones(()) if self.upstream is None else self.upstream
+        return [
+            *(f"{name} = {literal(case.arguments[name], case.format)}.requires_grad_()" for name in names),
+            f"upstream = {literal(upstream, case.format)}.requires_grad_()",
+            f"loss = {case.call(f'F.{case.loss}', names)}",
+            f"variables = [{', '.join(names)}]",
+            "gradients = torch.autograd.grad(loss, variables, upstream, create_graph=True)",
+            f"(got,) = torch.autograd.grad(gradients, {by}, [{tangents}])",
         ]

@@ -57,7 +57,8 @@ def arguments(case: Case, device: str) -> Arguments:
 def to_numpy(tensor: torch.Tensor) -> Array:
     """A tensor's numbers, exactly: floating ones as float64."""
     detached = tensor.detach().cpu()
-    array: Array = (detached.double() if detached.is_floating_point() else detached).numpy()
+    exact = detached.double() if detached.is_floating_point() else detached
+    array: Array = exact.numpy(force=True)  # forward mode may give zeros that have no memory
     return array
 
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, constant, total, with_derivative_of
+from .dispatch import Array, constant, total, with_derivative_of, with_pull
 from .reduction import reduce
 from .validation import broadcastable, optional_real, real, require, same_shape, signs
 
 
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)); any shape. Its derivative is y (1 - y), of which neither factor need be accurate."""
+
+    def formula(x: Array) -> Any:
+        positive = x > 0
+        z = np.exp(np.where(positive, -x, x))
+        return np.where(positive, 1.0, z) / (1 + z)
+
+    def pull(c: Array, x: Array, y: Array) -> Array:
+        result: Array = c * ((1 - sigmoid(-x)) * (1 - y))
+        return result
+
+    result: Array = with_pull(formula, pull, x)
+    return result
+
+
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); any shape."""
-    # Chosen by `where`, for the two sides meet in a smooth function, and a maximum has a kink.
-    positive = x > 0
-    result: Array = np.where(positive, x, 0.0) + np.log1p(np.exp(np.where(positive, -x, x)))
+    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); any shape. Its derivative is the sigmoid."""
+
+    def formula(x: Array) -> Any:
+        positive = x > 0
+        return np.where(positive, x, 0.0) + np.log1p(np.exp(np.where(positive, -x, x)))
+
+    result: Array = with_pull(formula, lambda c, x, y: c * sigmoid(x), x)
     return result
 
 

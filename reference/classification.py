@@ -28,7 +28,7 @@ def log_softmax(input: Array, axis: int) -> Array:
         shifted = x - constant(np.max(x, axis=axis, keepdims=True))
         return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
-    def pull(c: Any, y: Any) -> Any:
+    def pull(c: Any, x: Any, y: Any) -> Any:
         upstream = np.sum(c, axis=axis, keepdims=True)
         return c - where_it_contributes(upstream, np.exp(y) * upstream)
 

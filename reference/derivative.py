@@ -298,12 +298,14 @@ def _total(*terms: Any) -> Variable:
 
 
 def _with_derivative_of(value: Variable, other: Callable[[], Any]) -> Any:
-    return _linear(other(), value.value, lambda c: c)
+    source = other()
+    # Variables may hold variables, whose derivatives follow the same way.
+    return _linear(source, with_derivative_of(value.value, lambda: source.value), lambda c: c)
 
 
-def _with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any], Any], a: Variable) -> Variable:
+def _with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any, Any], Any], a: Variable) -> Variable:
     value = with_pull(formula, pull, a.value)
-    return _linear(a, value, lambda c: pull(c, value))
+    return _linear(a, value, lambda c: pull(c, a.value, value))
 
 
 def _scatter(a: Variable, index: Any, shape: tuple[int, ...]) -> Variable:

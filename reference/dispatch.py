@@ -128,12 +128,12 @@ def with_derivative_of(value: Any, other: Callable[[], Any]) -> Any:
     return value.functions[with_derivative_of](value, other) if isinstance(value, Numbers) else value
 
 
-def with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any], Any], array: Any) -> Any:
+def with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any, Any], Any], array: Any) -> Any:
     """A function of one array whose derivative is tabled rather than derived from its formula.
 
     Args:
         formula: the function, of arrays and `Numbers`.
-        pull: of c and y = formula(array), gives c times the derivative of y by the array.
+        pull: of c, the array x and y = formula(x), gives c times the derivative of y by x.
         array: the argument, any shape.
     """
     home = array if isinstance(array, Numbers) and with_pull in array.functions else None

@@ -109,7 +109,7 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
     skips = np.zeros(states.shape, dtype=bool)
     skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
 
-    def pull(c: Array, y: Array) -> Array:
+    def pull(c: Array, x: Array, y: Array) -> Array:
         # As exp(log alpha + log beta - y + loss) the derivative is rounded more than along the recursion:
         # the forward and backward variables are as large as y and the loss. Graves, equation 15.
         likelihood = constant(nll)[:, None]

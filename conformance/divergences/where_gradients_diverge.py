@@ -72,7 +72,7 @@ def beyond_the_clamp(m: GradientMismatch) -> bool | Array:
     return np.asarray((x < math.exp(-100)) | (x == 1)) if m.argument == "target" else False
 
 
-def _factors(m: GradientMismatch) -> Array:
+def factors(m: GradientMismatch) -> Array:
     """What may be multiplied first, if it is more than 1: the upstream gradient and the weight."""
     upstream = 1.0 if m.upstream is None else np.abs(m.upstream)
     size: Array = np.maximum(upstream, 1) * np.maximum(arguments_of(m).get("weight", 1), 1)
@@ -82,7 +82,7 @@ def _factors(m: GradientMismatch) -> Array:
 def quotient_overflows(m: GradientMismatch) -> bool | Array:
     """Where (x - y) / (x (1 - x)) is beyond the range before it is multiplied by what makes it small."""
     x, y = m.case.arguments["input"], m.case.arguments["target"]
-    size = np.abs(x - y) / np.maximum(x * (1 - x), 1e-12) * _factors(m)
+    size = np.abs(x - y) / np.maximum(x * (1 - x), 1e-12) * factors(m)
     return np.asarray(size > 0.99 * m.case.format.max) if m.argument == "input" else False
 
 
@@ -168,7 +168,7 @@ def numerator_vanishes(m: GradientMismatch) -> bool | Array:
 def weighted_logit_overflows(m: GradientMismatch) -> bool | Array:
     """Where the weighted logarithms of which the gradient by the target is the difference overflow."""
     given = arguments_of(m)
-    huge = np.abs(given["input"]) * _factors(m) * np.maximum(given.get("pos_weight", 1), 1)
+    huge = np.abs(given["input"]) * factors(m) * np.maximum(given.get("pos_weight", 1), 1)
     if m.argument == "target" and np.any(huge > m.case.format.max / 2):
         return np.asarray(huge > m.case.format.max / 2)
     return intermediate_overflows(m)

@@ -1,0 +1,165 @@
+"""Where torch's second derivatives and forward mode are known to go wrong.
+
+What goes wrong in an element of an argument spoils all that depends on it: after a reduction, everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from reference import Array
+from reference.embedding import pairwise_distance
+from strategies import is_real
+
+from ..mismatch import SecondMismatch
+from . import where_gradients_diverge as where
+from .record import arguments_of, reduced_by
+
+
+def _spoils(m: SecondMismatch, elements: bool | Array) -> bool | Array:
+    """What is known of elements of an argument, as it concerns the derivative that is off."""
+    if isinstance(elements, bool) or m.expected is None or elements.shape == m.expected.shape:
+        return elements
+    return bool(np.any(elements))
+
+
+def _by(m: SecondMismatch, argument: str) -> SecondMismatch:
+    return replace(m, argument=argument)
+
+
+def _size(m: SecondMismatch) -> float:
+    """The largest tangent."""
+    return max(float(np.max(np.abs(tangent), initial=0)) for tangent in m.tangents.values())
+
+
+def _largest(m: SecondMismatch) -> float:
+    """The largest number among the arguments, at least 1."""
+    arrays = [value for value in m.case.arguments.values() if is_real(value)]
+    return max(1.0, *(float(np.max(np.abs(array), initial=0)) for array in arrays))
+
+
+def intermediate_overflows(m: SecondMismatch) -> bool | Array:
+    """An intermediate result is beyond the range, or would be with the factors in another order.
+
+    Upstream gradient, tangent and arguments may be multiplied first; and a derivative may be doubled, or
+    summed with others that are as large, before a factor makes it smaller.
+    """
+    if m.expected is None or m.upstream is None or m.worst is None:
+        return False
+    factors = float(np.max(np.abs(m.upstream), initial=0)) * _size(m) * _largest(m)
+    if factors > m.case.format.max and not np.isfinite(m.worst.observed):
+        return True
+    # The mean divides last.
+    count = max(np.size(t) for t in m.tangents.values()) if reduced_by(m, "mean") else 1
+    largest = np.maximum(m.expected.peak, np.abs(m.expected.value) * count)
+    return np.asarray(largest > m.case.format.max / 8)
+
+
+def nothing_weighs(m: SecondMismatch) -> bool | Array:
+    """A weighted mean whose weights are all 0."""
+    return where.nothing_weighs(m)
+
+
+def ignored_not_finite(m: SecondMismatch) -> bool | Array:
+    """An ignored sample whose logits are infinite or nan."""
+    return where.ignored_not_finite(m)
+
+
+def at_the_clamp(m: SecondMismatch) -> bool | Array:
+    """Where x (1 - x) is less than the 1e-12 by which torch divides instead, or its square vanishes."""
+    x = m.case.arguments["input"]
+    least = max(1e-12, np.sqrt(m.case.format.smallest_normal))
+    return _spoils(m, np.asarray(x * (1 - x) <= least))
+
+
+def quotient_is_rounded(m: SecondMismatch) -> bool | Array:
+    """Elements that are off by no more than roundings in (x^2 - 2 x y + y) / (x - x^2 + 1e-12)^2."""
+    if m.expected is None or m.observed is None:
+        return False
+    x, y = m.case.arguments["input"], m.case.arguments["target"]
+    p = np.maximum(x * (1 - x), 1e-12)
+    by_x = (np.abs(m.tangents["input"]) if "input" in m.tangents else 0) * where.factors(m)
+    by_y = (np.abs(m.tangents["target"]) if "target" in m.tangents else 0) * where.factors(m)
+    terms = {
+        "input": by_x * (x * x + 2 * x * y + y) / p**2 + by_y / p,
+        "target": by_x / p,
+        "along": by_x * (x + y) / p + 100 * by_y,
+    }[m.argument]
+    off = (4e-12 / p + 8 * m.case.format.unit_roundoff) * terms + m.case.format.smallest_subnormal / p
+    if off.shape != m.expected.shape:
+        off = np.sum(off)
+    return np.asarray(np.abs(m.observed - m.expected.value) <= m.expected.bound + off)
+
+
+def forward_cancels(m: SecondMismatch) -> bool | Array:
+    """Elements in forward mode off by roundings of the terms (1 - y) and p sigma(-x), which cancel."""
+    if m.way != "jvp" or m.expected is None or m.observed is None:
+        return False
+    given = arguments_of(m)
+    tangent = np.abs(m.tangents["input"]) + np.abs(m.tangents.get("target", np.zeros(1)))
+    weights = np.abs(given.get("weight", 1.0)) * (1 + np.abs(given.get("pos_weight", 1.0)))
+    terms = tangent * weights * (1 + np.abs(given["input"]))
+    if m.expected.shape != terms.shape:
+        terms = np.sum(terms)
+    allowed = m.expected.bound + 8 * m.case.format.unit_roundoff * terms
+    return np.asarray(np.abs(m.observed - m.expected.value) <= allowed)
+
+
+def sigmoid_vanishes(m: SecondMismatch) -> bool | Array:
+    """Where exp(-x) is about to overflow, and its reciprocal not to vanish."""
+    return _spoils(m, where.sigmoid_vanishes(_by(m, "input")))
+
+
+def exponential_overflows(m: SecondMismatch) -> bool | Array:
+    """Where the square of exp(-y x), times upstream gradient and tangent, overflows."""
+    exponent = -m.case.arguments["input"] * m.case.arguments["target"]
+    factors = np.max(where.factors(m), initial=1) * max(_size(m), 1)
+    return _spoils(m, np.asarray(2 * exponent + np.log(factors) > 0.999 * np.log(m.case.format.max)))
+
+
+def no_count(m: SecondMismatch) -> bool | Array:
+    """Targets of 0, where Stirling's term is not used."""
+    return _spoils(m, where.no_count(_by(m, "target")))
+
+
+def no_probability(m: SecondMismatch) -> bool | Array:
+    """Targets of 0, where the derivative is infinite."""
+    return _spoils(m, where.no_probability(_by(m, "target")))
+
+
+def product_vanishes(m: SecondMismatch) -> bool | Array:
+    """Targets whose product with the tangent, by which torch then divides, is subnormal or 0."""
+    if m.way != "jvp" or arguments_of(m).get("log_target"):
+        return False
+    y = m.case.arguments["target"]
+    return _spoils(m, np.asarray(np.abs(y * m.tangents["target"]) < m.case.format.smallest_normal))
+
+
+def norms_vanish(m: SecondMismatch) -> bool | Array:
+    """Pairs the product of whose squared norms the format cannot tell from 0."""
+    return _spoils(m, where.norms_vanish(m))
+
+
+def variance_is_clamped(m: SecondMismatch) -> bool | Array:
+    """Variances below eps, in forward mode."""
+    given = arguments_of(m)
+    if m.way != "jvp" or "var" not in m.tangents:
+        return False
+    clamped = given["var"] < given.get("eps", 1e-6)
+    if clamped.ndim == given["input"].ndim - 1:
+        clamped = np.expand_dims(clamped, -1)
+    return _spoils(m, np.broadcast_to(clamped, np.broadcast_shapes(clamped.shape, given["input"].shape)))
+
+
+def distance_is_zero(m: SecondMismatch) -> bool | Array:
+    """Triplets two of whose vectors are as good as equal, so that their norm has no second derivative."""
+    given = arguments_of(m)
+    anchor, positive, negative = (given[name] for name in ("anchor", "positive", "negative"))
+    eps = given.get("eps", 1e-6)
+    pairs = [(anchor, positive), (anchor, negative), (positive, negative)]
+    tiny = m.case.format.smallest_normal
+    zero = [pairwise_distance(a, b, np.inf, eps) ** 2 < tiny for a, b in pairs]
+    rows = np.expand_dims(np.any(zero, axis=0), -1)
+    return _spoils(m, np.broadcast_to(rows, anchor.shape))

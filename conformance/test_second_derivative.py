@@ -1,0 +1,102 @@
+"""The second derivative of every loss, and its derivative in forward mode, where torch has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+
+from reference import Array
+from strategies import Differentiation, differentiations
+
+from .cells import Cell, Tally, run_drawn
+from .differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
+from .judging import Worst, judge
+from .mismatch import SecondMismatch
+from .running import to_numpy
+from .verdict import excuse
+
+
+def test_second_derivative(cell: Cell, tally: Tally, base_seed: int) -> None:
+    """Backward through backward, and forward mode, are within the derived bounds."""
+    if cell.obstacle:
+        pytest.skip(cell.obstacle)
+    if not (cell.loss.twice and cell.loss.forward):
+        pytest.skip("torch has no second derivative and no forward mode of this loss")
+    drawn = differentiations(cell.loss.cases(cell.format, cell.reduction), cell.format, twice=True)
+    run_drawn(cell, base_seed, lambda example: check_second(cell, example, tally), drawn)
+
+
+def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
+    """Check the second derivative of one case by all arguments, and the derivative along the tangents.
+
+    Raises:
+        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+    """
+    __tracebackhide__ = True
+    case, names = example.case, cell.loss.variables(example.case)
+    expected = expect_derivatives(cell.loss, example, names, twice=True)
+    tally.examples += 1
+    for way in ("double backward", "jvp"):
+        try:
+            if way == "jvp":
+                _, along = differentiate_forward(cell.loss, case, cell.device, names, expected)
+                got: Mapping[str, torch.Tensor] = {"along": along}
+            else:
+                got = differentiate_twice(cell.loss, case, cell.device, names, expected)
+        except Exception as error:  # whatever torch raises on a valid call is a mismatch
+            problem = f"raised {type(error).__name__}: {error}"
+            excuse(_mismatch(cell, example, expected, way, "along", problem), tally)
+            continue
+        for name, derivative in got.items():
+            check_numbers(cell, example, expected, way, name, derivative, tally)
+
+
+def check_numbers(
+    cell: Cell,
+    example: Differentiation,
+    expected: Expected,
+    way: str,
+    name: str,
+    derivative: torch.Tensor,
+    tally: Tally,
+) -> None:
+    """Check one derivative, element by element, past those that are known to diverge.
+
+    Raises:
+        pytest.fail.Exception: an element is outside its bound and no divergence on record covers it.
+    """
+    __tracebackhide__ = True
+    truth = expected.derivative(name)
+    got = to_numpy(derivative)
+    if got.shape != truth.shape:
+        problem = f"shape {got.shape} instead of {truth.shape}"
+        excuse(_mismatch(cell, example, expected, way, name, problem), tally)
+        return
+    # What a result that is nan changes by is as little defined as the result.
+    known = np.isnan(expected.value) if name == "along" else np.asarray(False)
+    worst = judge(got, truth, known)
+    while not worst.conforms:
+        what = "along the tangents" if name == "along" else f"twice, the second time by {name},"
+        problem = f"a derivative {what} outside the derived bound"
+        known = known | excuse(_mismatch(cell, example, expected, way, name, problem, worst, got), tally)
+        worst = judge(got, truth, known)
+    tally.worst = max(tally.worst, worst.ratio)
+
+
+def _mismatch(
+    cell: Cell,
+    example: Differentiation,
+    expected: Expected,
+    way: str,
+    name: str,
+    problem: str,
+    worst: Worst | None = None,
+    got: Array | None = None,
+) -> SecondMismatch:
+    return SecondMismatch(
+        cell.loss, example.case, cell.device, way, problem, worst, got, argument=name,
+        upstream=expected.upstream, expected=expected.derivative(name), tangents=expected.tangents,
+    )  # fmt: skip
