@@ -206,6 +206,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [r for outcome in ("passed", "failed") for r in terminalreporter.getreports(outcome)]
     properties = [pair for report in reports for pair in report.user_properties]
     tallies = [value for name, value in properties if name == "tally"]
+    drifts = [value for name, value in properties if name == "drift"]
+    for drift in drifts:
+        terminalreporter.line(f"drift at a kink: {drift}")
     if not tallies:
         return
     terminalreporter.section("torch-loss-conformance")

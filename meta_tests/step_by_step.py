@@ -14,7 +14,8 @@ import numpy as np
 
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, classification, embedding
-from reference.tracked import COMPARISONS, ULPS
+from reference.dispatch import COMPARISONS
+from reference.tracked import ULPS
 from strategies import Case, Distance, is_real
 
 

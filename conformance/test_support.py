@@ -1,0 +1,130 @@
+"""What torch refuses to differentiate, and which side it takes at kinks: a change of either is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, Phase, find, settings
+
+from reference import FORMATS
+from strategies import Case, is_real
+
+from .losses import LOSSES, Loss
+from .running import arguments, functional
+
+QUIET = settings(
+    database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)  # fmt: skip
+
+
+def simplest(loss: Loss, holds: Callable[[Case], bool]) -> Case:
+    """The first float32 case of a loss of which something holds."""
+    if not hasattr(F, loss.name):
+        pytest.skip(f"torch {torch.__version__} has no {loss.name}")
+    return find(loss.cases(FORMATS["float32"], "sum"), holds, settings=QUIET)
+
+
+@pytest.mark.parametrize(
+    ("loss", "argument"),
+    [
+        pytest.param(row, argument, id=f"{row.name}-{argument}")
+        for row in LOSSES.values()
+        for argument in row.refused
+    ],
+)
+def test_refused_argument(loss: Loss, argument: str) -> None:
+    """Torch says that the loss is not differentiable by an argument, rather than giving no gradient."""
+
+    def real(case: Case) -> bool:
+        return is_real(case.arguments.get(argument)) and argument not in loss.variables(case)
+
+    case = simplest(loss, real)
+    given = arguments(case, "cpu")
+    given[argument].requires_grad_()
+    with pytest.raises(RuntimeError, match=r"not differentiable with respect to argument|not implemented"):
+        functional(loss, case, given)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_second_derivative_and_forward_mode_exist_as_recorded(loss: Loss) -> None:
+    """Torch has, or lacks, the derivatives that the table says."""
+    case = simplest(loss, lambda case: bool(loss.variables(case)))
+    name = loss.variables(case)[0]
+    given = arguments(case, "cpu")
+    x = given[name].requires_grad_()
+    (gradient,) = torch.autograd.grad(functional(loss, case, given), x, create_graph=True)
+    assert _works(lambda: gradient.requires_grad and torch.autograd.grad(gradient.sum(), x)) == loss.twice
+
+    def function(variable: torch.Tensor) -> torch.Tensor:
+        return functional(loss, case, {**arguments(case, "cpu"), name: variable})
+
+    primal = x.detach()
+    forward = _works(lambda: torch.func.jvp(function, (primal,), (torch.ones_like(primal),)))
+    assert forward == loss.forward
+
+
+def _works(call: Callable[[], Any]) -> bool:
+    """Whether a call works; False if torch says that it is not implemented."""
+    try:
+        call()
+    except (RuntimeError, NotImplementedError) as error:
+        if "not implemented" not in str(error) and "has not been implemented" not in str(error):
+            raise
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A point at which a loss has many subgradients.
+
+    Attributes:
+        loss: name of the functional.
+        at: the variable ``x``, one number.
+        call: torch code of the loss of ``x``.
+        low, high: between what the subgradients are.
+        today: the one that torch takes.
+    """
+
+    loss: str
+    at: float
+    call: str
+    low: float
+    high: float
+    today: float
+
+
+ONE, ZERO = "torch.ones(1)", "torch.zeros(1)"
+MINUS = f"-{ONE}"
+
+KINKS = (
+    Kink("l1_loss", 0.0, f"F.l1_loss(x, {ZERO})", -1, 1, 0.0),
+    Kink("smooth_l1_loss", 0.0, f"F.smooth_l1_loss(x, {ZERO}, beta=0.0)", -1, 1, 0.0),
+    Kink("hinge_embedding_loss", 1.0, f"F.hinge_embedding_loss(x, {MINUS})", -1, 0, -1.0),
+    Kink("margin_ranking_loss", 0.0, f"F.margin_ranking_loss(x, {ZERO}, {ONE})", -1, 0, -1.0),
+    Kink("cosine_embedding_loss", 0.0, f"F.cosine_embedding_loss(x[None], {ONE}[None], {MINUS})",
+         0, 1e6, 1e6),
+    Kink("triplet_margin_loss", 1.0, f"F.triplet_margin_loss(x, x.detach() - 1, {ZERO}, eps=0.0)",
+         -1, 1, 0.0),
+    Kink("triplet_margin_loss", 0.0, f"F.triplet_margin_loss({ZERO}, x, {ZERO}, eps=0.0)", -1, 1, 0.0),
+    Kink("multi_margin_loss", 1.0, "F.multi_margin_loss(torch.cat([x, torch.zeros(1)]), torch.tensor(0))",
+         -0.5, 0, 0.0),
+    Kink("multilabel_margin_loss", 1.0,
+         "F.multilabel_margin_loss(torch.cat([x, torch.zeros(1)]), torch.tensor([0, -1]))", -0.5, 0, 0.0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kink", KINKS, ids=lambda kink: f"{kink.loss}-{kink.at}")
+def test_side_at_kink(kink: Kink, record_property: Callable[[str, object], None]) -> None:
+    """Torch takes a subgradient; the summary says if it is another one than is on record."""
+    x = torch.tensor([kink.at], requires_grad=True)
+    (gradient,) = torch.autograd.grad(eval(kink.call, {"torch": torch, "F": F, "x": x}), x)
+    got = gradient.item()
+    assert kink.low <= got <= kink.high, f"{kink.call} at {kink.at} has the gradient {got}, no subgradient"
+    if got != kink.today:
+        record_property("drift", f"{kink.call} at {kink.at}: subgradient {got}, on record {kink.today}")
