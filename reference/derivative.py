@@ -189,7 +189,8 @@ DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.negative: (lambda c, y, a: -c,),
     np.absolute: (lambda c, y, a: c * _slope(-1, 1, a),),
     np.sqrt: (lambda c, y, a: c / (2 * y),),
-    np.exp: (lambda c, y, a: c * y,),
+    # exp(-inf) is exactly 0, and so is its derivative, whatever comes from upstream.
+    np.exp: (lambda c, y, a: where_it_contributes(y, c * y),),
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),
     np.power: (lambda c, y, a, b: c * (b * np.power(a, b - 1)),),

@@ -156,9 +156,6 @@ def _subtract(a: Tracked, b: Tracked) -> Tracked:
 def _multiply(a: Tracked, b: Tracked) -> Tracked:
     value = a.value * b.value
     error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-    if np.any(np.isnan(error)):  # exactly 0, times what may be anything
-        nothing = ((a.value == 0) & (a.error == 0)) | ((b.value == 0) & (b.error == 0))
-        error = np.where(nothing, 0, error)
     return _result(value, error, np.maximum(a.peak, b.peak), a.format)
 
 
