@@ -83,7 +83,8 @@ class Moving:
         if self.case.loss == "ctc_loss":
             frames, *_, classes = self.given["log_probs"].shape
             return bool(classes**frames <= 100)
-        return self.precision * sum(v.size for v in self.given.values() if is_real(v)) <= COST
+        numbers = sum(v.size for v in self.given.values() if is_real(v))
+        return bool(self.precision * numbers <= COST)
 
     @cached_property
     def start(self) -> Array:

@@ -130,13 +130,12 @@ def where_it_contributes(c: Any, derivative: Any) -> Any:
         derivative: c times something, any shape.
     """
     upstream, downstream = _innermost(c), _innermost(derivative)
-    if isinstance(downstream, Tracked):
-        finite = np.isfinite(downstream.value) & np.isfinite(downstream.error)
-    else:
-        finite = np.isfinite(downstream)
+    finite = np.isfinite(downstream)
+    if isinstance(derivative, Tracked):  # of a variable, what is finite is differentiated once more
+        finite = finite & np.isfinite(derivative.error)
     if np.all(finite):
         return derivative
-    nothing = upstream == 0
+    nothing: Any = upstream == 0
     if isinstance(upstream, Tracked):
         nothing = nothing & (upstream.error == 0)
     zero: Any = 0.0
@@ -144,6 +143,19 @@ def where_it_contributes(c: Any, derivative: Any) -> Any:
         zeros = np.zeros_like(downstream.value)
         zero = Tracked(zeros, zeros, downstream.peak, downstream.format)
     return np.where(nothing & ~finite, zero, derivative)
+
+
+def _product(c: Any, factor: Any) -> Any:
+    """C times a factor; exactly 0 where the factor is and c is finite, however large the error of c."""
+    product = c * factor
+    if not isinstance(product, Tracked) or not np.any(np.isnan(product.error)):
+        return product
+    nothing: Any = (factor == 0) & np.isfinite(c)
+    if isinstance(factor, Tracked):
+        nothing = nothing & (factor.error == 0)
+    zeros = np.zeros_like(product.value)
+    zero: Any = Tracked(zeros, zeros, product.peak, product.format)
+    return np.where(nothing, zero, product)
 
 
 def _fitted(c: Any, shape: tuple[int, ...]) -> Any:
@@ -184,13 +196,12 @@ def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
 DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.add: (lambda c, y, a, b: c, lambda c, y, a, b: c),
     np.subtract: (lambda c, y, a, b: c, lambda c, y, a, b: -c),
-    np.multiply: (lambda c, y, a, b: c * b, lambda c, y, a, b: c * a),
+    np.multiply: (lambda c, y, a, b: _product(c, b), lambda c, y, a, b: _product(c, a)),
     np.divide: (lambda c, y, a, b: c / b, lambda c, y, a, b: -c * (y / b)),
     np.negative: (lambda c, y, a: -c,),
     np.absolute: (lambda c, y, a: c * _slope(-1, 1, a),),
     np.sqrt: (lambda c, y, a: c / (2 * y),),
-    # exp(-inf) is exactly 0, and so is its derivative, whatever comes from upstream.
-    np.exp: (lambda c, y, a: where_it_contributes(y, c * y),),
+    np.exp: (lambda c, y, a: _product(c, y),),
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),
     np.power: (lambda c, y, a, b: c * (b * np.power(a, b - 1)),),
