@@ -155,7 +155,8 @@ def _product(c: Any, factor: Any) -> Any:
         nothing = nothing & (factor.error == 0)
     zeros = np.zeros_like(product.value)
     zero: Any = Tracked(zeros, zeros, product.peak, product.format)
-    return np.where(nothing, zero, product)
+    other: Any = product
+    return np.where(nothing, zero, other)
 
 
 def _fitted(c: Any, shape: tuple[int, ...]) -> Any:
