@@ -129,22 +129,23 @@ class Comparison:
         self, moving: Moving, slopes: Sequence[Slope], upstream: Array, gradient: Tracked, own: Tracked
     ) -> str | None:
         """What is wrong with a gradient that should have these one-sided derivatives, or None."""
-        smallest = np.finfo(gradient.dtype).smallest_subnormal
+        smallest = mp.convert(np.finfo(gradient.dtype).smallest_subnormal)
         with mp.workprec(moving.precision):
-            for slope in slopes:
-                error = reach(own)
-                size = abs(slope.value) * gradient.format.oracle_roundoff
-                if slope.noise > error + size + mp.ldexp(mp.fsum(map(abs, upstream.flat)), 2 * moving.lowest):
-                    self.meets(SWAMPED)
-                allowed = error + mp.convert(smallest) + slope.doubt
-                wrong = problem(gradient.value, slope.value, allowed)
-                if wrong and problem(own.value, slope.value, allowed) is None:
-                    # In finer arithmetic it is on one side of a kink, in the format perhaps on either.
-                    self.meets(UNDECIDED)
-                    wrong = problem(gradient.value, slope.value, reach(gradient) + slope.doubt)
-                if wrong:
-                    return wrong
-        return None
+            seen = mp.ldexp(mp.fsum(map(abs, upstream.flat)), 2 * moving.lowest)
+            sizes = [abs(slope.value) * gradient.format.oracle_roundoff + seen for slope in slopes]
+            if any(slope.noise > reach(own) + size for slope, size in zip(slopes, sizes)):
+                self.meets(SWAMPED)
+
+            def wrong(value: Any, allowed: Any) -> str | None:
+                found = (problem(value, slope.value, allowed + slope.doubt) for slope in slopes)
+                return next(filter(None, found), None)
+
+            amiss = wrong(gradient.value, reach(own) + smallest)
+            if amiss and wrong(own.value, reach(own) + smallest) is None:
+                # In finer arithmetic it is on one side of a kink, in the format perhaps on either.
+                self.meets(UNDECIDED)
+                amiss = wrong(gradient.value, reach(gradient))
+        return amiss
 
     def meets(self, what: str, derivative: Any = None) -> Any:
         """Count it, and pass on what the derivative is known to be there."""
@@ -210,10 +211,8 @@ def test_gradient_agrees_with_difference_quotients(row: Loss, form: Format) -> N
         compare(example, seed)
 
     agrees()
-    assert compare.compared >= EXAMPLES
-    # Elsewhere the quotients are as sharp as the oracle.
-    assert compare.met[SWAMPED] <= compare.compared // 5
-    assert compare.met[UNDECIDED] <= compare.compared // 5
+    # Enough of them at points where the quotients, and the comparison, are as sharp as the oracle.
+    assert compare.compared - compare.met[SWAMPED] - compare.met[UNDECIDED] >= EXAMPLES // 2
 
 
 CTC = {
