@@ -160,8 +160,8 @@ def differentiate_twice(
 
 def differentiate_forward(
     loss: Loss, case: Case, device: str, names: Sequence[str], expected: Expected
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Run a case and its derivative along the tangents in forward mode: the result, and the derivative."""
+) -> torch.Tensor:
+    """The derivative of a case along the tangents, in forward mode."""
     given = arguments(case, device)
 
     def function(*variables: torch.Tensor) -> torch.Tensor:
@@ -169,9 +169,8 @@ def differentiate_forward(
 
     primals = tuple(given[name] for name in names)
     tangents = _tensors(expected.tangents, primals[0])
-    directions = tuple(tangents[name] for name in names)
-    result, derivative, *_ = torch.func.jvp(function, primals, directions)
-    return result, derivative
+    derivative: torch.Tensor = torch.func.jvp(function, primals, tuple(tangents[name] for name in names))[1]
+    return derivative
 
 
 def _tensors(arrays: dict[str, Array], like: torch.Tensor) -> dict[str, torch.Tensor]:

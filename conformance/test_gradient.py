@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,10 @@ from strategies import Differentiation, differentiations, is_real
 
 from .cells import Cell, Tally, run_drawn
 from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
-from .judging import Worst, judge
+from .judging import Worst
 from .mismatch import GradientMismatch
 from .running import Arguments, to_numpy
-from .verdict import excuse
+from .verdict import check_numbers, excuse
 
 
 def test_gradient(cell: Cell, tally: Tally, base_seed: int) -> None:
@@ -56,25 +58,10 @@ def check_gradient(cell: Cell, example: Differentiation, tally: Tally) -> None:
         excuse(_mismatch(cell, example, expected, wanted[0], touched), tally)
         return
     for name in wanted:
-        check_numbers(cell, example, expected, name, to_numpy(first[name]), tally)
-
-
-def check_numbers(
-    cell: Cell, example: Differentiation, expected: Expected, name: str, got: Array, tally: Tally
-) -> None:
-    """Check the gradient by one argument, element by element, past those that are known to diverge.
-
-    Raises:
-        pytest.fail.Exception: an element is outside its bound and no divergence on record covers it.
-    """
-    __tracebackhide__ = True
-    known: Array | bool = False
-    worst = judge(got, expected.gradients[name])
-    while not worst.conforms:
+        got = to_numpy(first[name])
         problem = f"a gradient by {name} outside the derived bound"
-        known = known | excuse(_mismatch(cell, example, expected, name, problem, worst, got), tally)
-        worst = judge(got, expected.gradients[name], known)
-    tally.worst = max(tally.worst, worst.ratio)
+        tell = partial(_mismatch, cell, example, expected, name, problem, got=got)
+        check_numbers(got, expected.gradients[name], tell, tally)
 
 
 def _mismatch(

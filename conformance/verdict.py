@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from reference import Array
+from reference import Array, Tracked
 
 from .cells import Tally
 from .divergences import covering
+from .judging import Worst, judge
 from .mismatch import Mismatch
 
 
@@ -27,3 +30,30 @@ def excuse(mismatch: Mismatch, tally: Tally) -> bool | Array:
     record, elements = found
     tally.known[record.id] = tally.known.get(record.id, 0) + 1
     return elements
+
+
+def check_numbers(
+    got: Array,
+    truth: Tracked,
+    tell: Callable[[Worst], Mismatch],
+    tally: Tally,
+    known: Array | bool = False,
+) -> None:
+    """Check numbers element by element, past those that are known to diverge.
+
+    Args:
+        got: torch's numbers, the shape of `truth`.
+        truth: the oracle's.
+        tell: makes a mismatch of the element that is farthest off.
+        tally: where known divergences and the worst error / bound are counted.
+        known: elements that are not looked at.
+
+    Raises:
+        pytest.fail.Exception: an element is outside its bound and no divergence on record covers it.
+    """
+    __tracebackhide__ = True
+    worst = judge(got, truth, known)
+    while not worst.conforms:
+        known = known | excuse(tell(worst), tally)
+        worst = judge(got, truth, known)
+    tally.worst = max(tally.worst, worst.ratio)

@@ -14,7 +14,6 @@ import numpy as np
 
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, classification, embedding
-from reference.dispatch import COMPARISONS
 from reference.tracked import ULPS
 from strategies import Case, Distance, is_real
 
@@ -42,14 +41,10 @@ class Rounded(Tracked):
     def __getitem__(self, index: Any) -> Rounded:
         return Rounded(self.value[index], self.format, self.rng)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Rounded | Array:
-        if method != "__call__" or kwargs:
-            return NotImplemented
-        if ufunc in COMPARISONS:
-            compared: Array = ufunc(*map(_numbers, inputs))
-            return compared
-        operands = [self._operand(operand).value for operand in inputs]
-        return self.rounded(self._elementary(ufunc, operands) if ufunc in ULPS else ufunc(*operands))
+    def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Rounded:
+        """The result of a ufunc, rounded, and elementary functions as badly as is allowed."""
+        values = [self._operand(operand).value for operand in operands]
+        return self.rounded(self._elementary(ufunc, values) if ufunc in ULPS else ufunc(*values))
 
     def _operand(self, operand: Any) -> Rounded:
         """Make an operand rounded: arrays are exact, a number is rounded to the format."""

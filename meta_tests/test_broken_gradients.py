@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from .test_options import pytest_of_the_suite
+from .test_failures import printed_by, run_broken, script_of
 
 # A torch whose loss passes its input, or its result, through a function with a backward of its own.
 BROKEN = """
@@ -44,15 +42,6 @@ TAMPERINGS = [
     ("upstream gradient ignored", RESULT, "g.fill_(1)"),
     ("one element missing", INPUT, "g.view(-1)[0] = 0"),
 ]
-
-
-def run_broken(tmp_path: Path, source: str, loss: str, selected: str) -> str:
-    """The output of the suite on a torch that a plugin breaks; it must fail."""
-    (tmp_path / "broken_torch.py").write_text(source)
-    options = ["-p", "broken_torch", "--loss", loss, "--dtype", "float32", "--device", "cpu", "-k", selected]
-    run = pytest_of_the_suite(*options, path=tmp_path)
-    assert run.returncode == 1, run.stdout + run.stderr
-    return run.stdout
 
 
 @pytest.mark.parametrize("loss", ["mse_loss", "cross_entropy", "binary_cross_entropy_with_logits"])
@@ -99,9 +88,6 @@ def test_the_script_of_a_gradient_runs(tmp_path: Path) -> None:
         "index (0,)",
     ):
         assert words in explanation
-    script = rest.split("\n____")[0].split("\n====")[0]
-    code = "\n".join(line.removeprefix("    ") for line in script.splitlines() if line.startswith("    "))
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert run.returncode == 0, run.stderr
-    expected = float(code.rsplit("# expected ", 1)[1].split(" ")[0])
-    assert float(run.stdout) == pytest.approx(expected)  # an unbroken torch gives what was expected
+    script = script_of(rest)
+    expected = float(script.rsplit("# expected ", 1)[1].split(" ")[0])
+    assert printed_by(script) == pytest.approx(expected)  # an unbroken torch gives what was expected

@@ -51,24 +51,26 @@ BREAKS = [
 ]
 
 
-def run_broken(tmp_path: Path, source: str, loss: str) -> str:
+def run_broken(tmp_path: Path, source: str, loss: str, selected: str = "test_value") -> str:
     """The output of the suite on a torch that a plugin breaks; it must fail."""
     (tmp_path / "broken_torch.py").write_text(source)
-    options = [
-        "-p",
-        "broken_torch",
-        "--loss",
-        loss,
-        "--dtype",
-        "float32",
-        "--device",
-        "cpu",
-        "-k",
-        "test_value",
-    ]
+    options = ["-p", "broken_torch", "--loss", loss, "--dtype", "float32", "--device", "cpu", "-k", selected]
     run = pytest_of_the_suite(*options, path=tmp_path)
     assert run.returncode == 1, run.stdout + run.stderr
     return run.stdout
+
+
+def script_of(failure: str) -> str:
+    """The code after "To reproduce:"."""
+    script = failure.split("\n____")[0].split("\n====")[0]
+    return "\n".join(line.removeprefix("    ") for line in script.splitlines() if line.startswith("    "))
+
+
+def printed_by(script: str) -> float:
+    """The number that a script prints in an unbroken torch."""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert run.returncode == 0, run.stderr
+    return float(run.stdout)
 
 
 @pytest.mark.parametrize(("loss", "name", "expression", "words"), BREAKS, ids=[row[1] for row in BREAKS])
@@ -123,11 +125,7 @@ def test_a_failure_is_shrunk_and_its_script_runs(tmp_path: Path) -> None:
         "the running error of the documented formula, each step rounded to float32",
     ):
         assert words in explanation
-    script = rest.split("\n____")[0].split("\n====")[0]
-    code = "\n".join(line.removeprefix("    ") for line in script.splitlines() if line.startswith("    "))
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert run.returncode == 0, run.stderr
-    assert float(run.stdout) == 0.5  # an unbroken torch gives what was expected
+    assert printed_by(script_of(rest)) == 0.5  # an unbroken torch gives what was expected
 
 
 def test_the_readme_shows_a_real_failure(tmp_path: Path) -> None:

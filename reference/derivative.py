@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from .dispatch import Array, Numbers, number, scatter, total, with_derivative_of, with_pull
 from .tracked import Tracked
@@ -129,20 +130,27 @@ def where_it_contributes(c: Any, derivative: Any) -> Any:
         c: the derivative from upstream, a factor of the other; broadcastable with it.
         derivative: c times something, any shape.
     """
-    upstream, downstream = _innermost(c), _innermost(derivative)
+    downstream = _innermost(derivative)
     finite = np.isfinite(downstream)
     if isinstance(derivative, Tracked):  # of a variable, what is finite is differentiated once more
         finite = finite & np.isfinite(derivative.error)
     if np.all(finite):
         return derivative
-    nothing: Any = upstream == 0
-    if isinstance(upstream, Tracked):
-        nothing = nothing & (upstream.error == 0)
-    zero: Any = 0.0
-    if isinstance(downstream, Tracked):  # which keeps that something overflowed on the way
-        zeros = np.zeros_like(downstream.value)
-        zero = Tracked(zeros, zeros, downstream.peak, downstream.format)
-    return np.where(nothing & ~finite, zero, derivative)
+    return np.where(_is_nothing(_innermost(c)) & ~finite, _nothing(downstream), derivative)
+
+
+def _is_nothing(numbers: Any) -> Any:
+    """Where numbers are exactly 0."""
+    zero = numbers == 0
+    return zero & (numbers.error == 0) if isinstance(numbers, Tracked) else zero
+
+
+def _nothing(like: Any) -> Any:
+    """Exact zeros, which keep that something overflowed on the way to other numbers."""
+    if not isinstance(like, Tracked):
+        return 0.0
+    zeros = np.zeros_like(like.value)
+    return Tracked(zeros, zeros, like.peak, like.format)
 
 
 def _product(c: Any, factor: Any) -> Any:
@@ -150,13 +158,9 @@ def _product(c: Any, factor: Any) -> Any:
     product = c * factor
     if not isinstance(product, Tracked) or not np.any(np.isnan(product.error)):
         return product
-    nothing: Any = (factor == 0) & np.isfinite(c)
-    if isinstance(factor, Tracked):
-        nothing = nothing & (factor.error == 0)
-    zeros = np.zeros_like(product.value)
-    zero: Any = Tracked(zeros, zeros, product.peak, product.format)
-    other: Any = product
-    return np.where(nothing, zero, other)
+    zero = _is_nothing(factor) & np.isfinite(c)
+    choices: tuple[Any, Any] = (_nothing(product), product)
+    return np.where(zero, *choices)
 
 
 def _fitted(c: Any, shape: tuple[int, ...]) -> Any:
@@ -216,7 +220,8 @@ def _linear(a: Variable, value: Any, pull: Pull) -> Variable:
 
 
 def _sum(a: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-    kept = np.sum(np.empty(a.shape, dtype=bool), axis=axis, keepdims=True).shape
+    axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    kept = tuple(1 if i in axes else n for i, n in enumerate(a.shape))
 
     def pull(c: Any) -> Any:
         return np.broadcast_to(np.reshape(c, kept), a.shape)

@@ -9,7 +9,7 @@ from typing import Any
 from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where
-from .record import Divergence
+from .record import Divergence, eps_vanishes, smoothed_bytes, weights_unexpanded
 
 
 def _row(
@@ -57,15 +57,15 @@ DIVERGENCES: tuple[Divergence, ...] = (
          "torch.zeros(1, 1)",
          "F.linear_cross_entropy(x, torch.zeros(2, 1), torch.tensor([0]), weight=torch.zeros(2))", "[0, 0]",
          NAN, 0.0),
-    _row("gradient-weighted-mean", "convention", where.weights_unexpanded, UNEXPANDED,
+    _row("gradient-weighted-mean", "convention", weights_unexpanded, UNEXPANDED,
          ONE, f"F.l1_loss(x, torch.zeros(2), weight={ONE})", "[0]", 2.0, 1.0),
-    _row("gradient-weighted-mean", "convention", where.weights_unexpanded, UNEXPANDED,
+    _row("gradient-weighted-mean", "convention", weights_unexpanded, UNEXPANDED,
          ONE, f"F.mse_loss(x, torch.zeros(2), weight={ONE})", "[0]", 4.0, 2.0),
     _row("gradient-ignored", "nan", where.ignored_not_finite,
          "an infinite or nan logit of an ignored sample makes the sample's gradient nan, which is 0",
          "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')", "[0, 0]",
          NAN, 0.0),
-    _row("gradient-uint8", "error", where.smoothed_bytes,
+    _row("gradient-uint8", "error", smoothed_bytes,
          "labels in uint8 are taken, but not together with weights, smoothing and the mean",
          "torch.zeros(1, 2)",
          "F.cross_entropy(x, torch.zeros(1).byte(), weight=torch.ones(2), label_smoothing=0.5)", "[0, 0]",
@@ -100,7 +100,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _row("gradient-stirling", "nan", where.no_count,
          "a target of 0 takes no part in Stirling's term, whose derivative there makes the gradient nan",
          ZERO, f"F.poisson_nll_loss({ZERO}, x, full=True)", "[0]", NAN, 0.0),
-    _row("gradient-eps", "underflow", where.eps_vanishes,
+    _row("gradient-eps", "underflow", eps_vanishes,
          "the default eps of 1e-8 vanishes in float16, so the gradient y / (x + eps) divides by 0 at 0",
          f"{ZERO}.half()", f"F.poisson_nll_loss(x, {ZERO}.half(), log_input=False)", "[0]",
          NAN, 1.0, formats=HALF),

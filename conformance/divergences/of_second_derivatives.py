@@ -10,7 +10,7 @@ from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where_first
 from . import where_second_derivatives_diverge as where
-from .record import Divergence
+from .record import Divergence, eps_vanishes, smoothed_bytes, weights_unexpanded
 
 
 def _record(
@@ -107,30 +107,30 @@ NOTHING_WEIGHS = (
 UNEXPANDED = "the weighted mean divides by the weights' sum before they are broadcast to the losses"
 
 OTHERS = (
-    _twice("second-zero-weights", "nan", where.nothing_weighs, NOTHING_WEIGHS,
+    _twice("second-zero-weights", "nan", where_first.nothing_weighs, NOTHING_WEIGHS,
            ONE, f"F.mse_loss(x, {ZERO}, weight={ZERO})", "[0]", NAN, 0.0),
-    _forward("second-zero-weights", "nan", where.nothing_weighs, NOTHING_WEIGHS,
+    _forward("second-zero-weights", "nan", where_first.nothing_weighs, NOTHING_WEIGHS,
              ONE, f"F.l1_loss(x, {ZERO}, weight={ZERO})", ONE, NAN, 0.0),
-    _forward("second-zero-weights", "nan", where.nothing_weighs, NOTHING_WEIGHS,
+    _forward("second-zero-weights", "nan", where_first.nothing_weighs, NOTHING_WEIGHS,
              "torch.zeros(1, 1)", f"F.nll_loss(x, torch.tensor([0]), weight={ZERO})", "torch.ones(1, 1)",
              NAN, 0.0),
-    _twice("second-zero-weights", "nan", where.nothing_weighs, NOTHING_WEIGHS,
+    _twice("second-zero-weights", "nan", where_first.nothing_weighs, NOTHING_WEIGHS,
            "torch.zeros(1, 2)", "F.cross_entropy(x, torch.tensor([0]), weight=torch.zeros(2))", "[0, 0]",
            NAN, 0.0),
-    _twice("second-zero-weights", "nan", where.nothing_weighs, NOTHING_WEIGHS,
+    _twice("second-zero-weights", "nan", where_first.nothing_weighs, NOTHING_WEIGHS,
            "torch.ones(1, 1)",
            "F.linear_cross_entropy(x, torch.tensor([[1.0], [2.0]]), torch.tensor([0]), "
            "weight=torch.zeros(2))",
            "[0, 0]", NAN, 0.0),
-    _forward("second-weighted-mean", "convention", where_first.weights_unexpanded, UNEXPANDED,
+    _forward("second-weighted-mean", "convention", weights_unexpanded, UNEXPANDED,
              ONE, f"F.l1_loss(x, torch.zeros(2), weight={ONE})", ONE, 2.0, 1.0),
-    _forward("second-weighted-mean", "convention", where_first.weights_unexpanded, UNEXPANDED,
+    _forward("second-weighted-mean", "convention", weights_unexpanded, UNEXPANDED,
              ONE, f"F.mse_loss(x, torch.zeros(2), weight={ONE})", ONE, 4.0, 2.0),
-    _twice("second-ignored", "nan", where.ignored_not_finite,
+    _twice("second-ignored", "nan", where_first.ignored_not_finite,
            "an infinite or nan logit of an ignored sample makes the sample's derivatives nan, which are 0",
            "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')",
            "[0, 0]", NAN, 0.0),
-    _forward("second-uint8", "error", where_first.smoothed_bytes,
+    _forward("second-uint8", "error", smoothed_bytes,
              "labels in uint8 are taken, but not together with weights, smoothing and the mean",
              "torch.zeros(1, 2)",
              "F.cross_entropy(x, torch.zeros(1).byte(), weight=torch.ones(2), label_smoothing=0.5)",
@@ -157,7 +157,7 @@ OTHERS = (
     _twice("second-stirling", "nan", where.no_count,
            "a target of 0 takes no part in Stirling's term, whose derivatives there make all nan",
            ZERO, f"F.poisson_nll_loss({ZERO}, x, full=True)", "[0]", NAN, 0.0),
-    _forward("second-eps", "underflow", where_first.eps_vanishes,
+    _forward("second-eps", "underflow", eps_vanishes,
              "the default eps of 1e-8 vanishes in float16, so y / (x + eps) divides by 0 at 0",
              f"{ZERO}.half()", f"F.poisson_nll_loss(x, {ONE}.half(), log_input=False)", f"{ONE}.half()",
              -INF, -1e8, HALF),

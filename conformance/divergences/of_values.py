@@ -6,12 +6,20 @@ import math
 
 import numpy as np
 
-from reference import Array
-from reference.embedding import COSINE_EPSILON
-
 from ..judging import expect
 from ..mismatch import Mismatch
-from .record import HALVES, Divergence, arguments_of, intermediate_overflows, reduced_by, sums_in_own_format
+from .record import (
+    HALVES,
+    Divergence,
+    arguments_of,
+    eps_vanishes,
+    intermediate_overflows,
+    pairs_whose_norms_vanish,
+    reduced_by,
+    smoothed_bytes,
+    sums_in_own_format,
+    weights_unexpanded,
+)
 
 
 def _smoothing_sum_overflows(mismatch: Mismatch) -> bool:
@@ -26,35 +34,8 @@ def _smoothing_sum_overflows(mismatch: Mismatch) -> bool:
     return bool(terms > mismatch.case.format.max) and mismatch.worst.kind in ("overflow", "nan")
 
 
-def _norms_underflow(mismatch: Mismatch) -> bool:
-    """The product of two squared norms is so small that the format cannot tell it from 0."""
-    a, b = mismatch.case.arguments["input1"], mismatch.case.arguments["input2"]
-    norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
-    return bool(np.any(norms < mismatch.case.format.smallest_normal))
-
-
-def _eps_vanishes(mismatch: Mismatch) -> bool:
-    """The sum of a rate and eps rounds to 0 in the format."""
-    given = arguments_of(mismatch)
-    sums: Array = given["input"] + given.get("eps", 1e-8)
-    return given.get("log_input") is False and bool(np.any(mismatch.case.format.nearest(sums) == 0))
-
-
 def _empty_batch(mismatch: Mismatch) -> bool:
     return mismatch.case.arguments["input"].size == 0 and reduced_by(mismatch, "mean", "sum")
-
-
-def _weights_unexpanded(mismatch: Mismatch) -> bool:
-    """A weighted mean whose target broadcasts the input to more elements than there are weights."""
-    given = arguments_of(mismatch)
-    shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
-    return reduced_by(mismatch, "mean") and "weight" in given and given["weight"].shape != shape
-
-
-def _smoothed_bytes(mismatch: Mismatch) -> bool:
-    given = arguments_of(mismatch)
-    bytes_given = given["target"].dtype == np.uint8
-    return bytes_given and "gather()" in mismatch.problem and "weight" in given
 
 
 def _overflow(loss: str, what: str, witness: str, gives: float, truth: float) -> Divergence:
@@ -156,13 +137,14 @@ OTHERS = (
         "F.soft_margin_loss(torch.tensor(100.0), torch.tensor(-1.0))", math.inf, 100.0,
     ),
     Divergence(
-        "cosine_embedding_loss-underflow", "cosine_embedding_loss", "underflow", _norms_underflow,
+        "cosine_embedding_loss-underflow", "cosine_embedding_loss", "underflow",
+        lambda m: bool(np.any(pairs_whose_norms_vanish(m))),
         "the product of the squared norms, and the 1e-12 added to each, vanish in float16",
         "F.cosine_embedding_loss(*torch.zeros((2, 1), dtype=torch.float16), torch.tensor(1))",
         math.nan, 1.0, formats=("float16",),
     ),
     Divergence(
-        "poisson_nll_loss-eps", "poisson_nll_loss", "underflow", _eps_vanishes,
+        "poisson_nll_loss-eps", "poisson_nll_loss", "underflow", eps_vanishes,
         "the default eps of 1e-8 vanishes in float16, so log(input + eps) is infinite at 0",
         "F.poisson_nll_loss(*torch.zeros((2, 1), dtype=torch.float16), log_input=False)",
         math.nan, 0.0, formats=("float16",),
@@ -202,7 +184,7 @@ OTHERS = (
         math.inf, 4500.0,
     ),
     Divergence(
-        "cross_entropy-uint8", "cross_entropy", "error", _smoothed_bytes,
+        "cross_entropy-uint8", "cross_entropy", "error", smoothed_bytes,
         "labels in uint8 are taken, but not together with weights, smoothing and the mean",
         "F.cross_entropy(torch.zeros(1, 2), torch.zeros(1, dtype=torch.uint8), weight=torch.ones(2), "
         "label_smoothing=0.5)",
@@ -223,12 +205,12 @@ OTHERS = (
         math.nan, 0.0,
     ),
     Divergence(
-        "l1_loss-weighted-mean", "l1_loss", "convention", _weights_unexpanded,
+        "l1_loss-weighted-mean", "l1_loss", "convention", weights_unexpanded,
         "the weighted mean divides by the weights' sum before they are broadcast to the losses",
         "F.l1_loss(torch.ones(1), torch.zeros(2), weight=torch.ones(1))", 2.0, 1.0,
     ),
     Divergence(
-        "mse_loss-weighted-mean", "mse_loss", "convention", _weights_unexpanded,
+        "mse_loss-weighted-mean", "mse_loss", "convention", weights_unexpanded,
         "the weighted mean divides by the weights' sum before they are broadcast to the losses",
         "F.mse_loss(torch.ones(1), torch.zeros(2), weight=torch.ones(1))", 2.0, 1.0,
     ),

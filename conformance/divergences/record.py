@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from reference import FORMATS, Array
+from reference.embedding import COSINE_EPSILON
 
 from ..judging import expect, judge
 from ..mismatch import Mismatch
@@ -75,3 +77,31 @@ def sums_in_own_format(mismatch: Mismatch) -> bool:
     allowed = expect(mismatch.loss, replace(mismatch.case, format=narrow))
     verdict = judge(mismatch.observed, allowed)
     return verdict.conforms or verdict.overflows
+
+
+def pairs_whose_norms_vanish(mismatch: Mismatch) -> Array:
+    """Which pairs of embeddings have a product of squared norms that the format cannot tell from 0."""
+    a, b = mismatch.case.arguments["input1"], mismatch.case.arguments["input2"]
+    norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
+    return np.asarray(norms < mismatch.case.format.smallest_normal)
+
+
+def eps_vanishes(mismatch: Mismatch) -> bool:
+    """The sum of a rate and eps rounds to 0 in the format."""
+    given = arguments_of(mismatch)
+    sums: Array = given["input"] + given.get("eps", 1e-8)
+    return given.get("log_input") is False and bool(np.any(mismatch.case.format.nearest(sums) == 0))
+
+
+def weights_unexpanded(mismatch: Mismatch) -> bool:
+    """A weighted mean whose target broadcasts the input to more elements than there are weights."""
+    given = arguments_of(mismatch)
+    shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
+    return reduced_by(mismatch, "mean") and "weight" in given and given["weight"].shape != shape
+
+
+def smoothed_bytes(mismatch: Mismatch) -> bool:
+    """Labels in uint8, with weights and smoothing, which torch refuses."""
+    given = arguments_of(mismatch)
+    bytes_given = given["target"].dtype == np.uint8
+    return bytes_given and "gather()" in mismatch.problem and "weight" in given

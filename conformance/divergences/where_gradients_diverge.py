@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from reference import Array
-from reference.embedding import COSINE_EPSILON
 
 from ..judging import expect
 from ..mismatch import GradientMismatch
-from .record import arguments_of, reduced_by
+from .record import arguments_of, pairs_whose_norms_vanish, reduced_by
 
 
 def intermediate_overflows(m: GradientMismatch) -> bool | Array:
@@ -105,15 +104,6 @@ def no_count(m: GradientMismatch) -> bool | Array:
     return np.asarray(y == 0) if m.argument == "target" and arguments_of(m).get("full") else False
 
 
-def eps_vanishes(m: GradientMismatch) -> bool | Array:
-    """The sum of a rate and eps rounds to 0 in the format."""
-    given = arguments_of(m)
-    if given.get("log_input", True):
-        return False
-    sums = m.case.format.nearest(given["input"] + given.get("eps", 1e-8))
-    return bool(np.any(sums == 0))
-
-
 def no_probability(m: GradientMismatch) -> bool | Array:
     """Targets of 0, where the derivative is infinite."""
     y = m.case.arguments["target"]
@@ -122,10 +112,8 @@ def no_probability(m: GradientMismatch) -> bool | Array:
 
 def norms_vanish(m: GradientMismatch) -> bool | Array:
     """Pairs the product of whose squared norms the format cannot tell from 0."""
-    a, b = m.case.arguments["input1"], m.case.arguments["input2"]
-    norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
-    small = np.expand_dims(norms < m.case.format.smallest_normal, -1)
-    return np.broadcast_to(small, a.shape)
+    rows = np.expand_dims(pairs_whose_norms_vanish(m), -1)
+    return np.broadcast_to(rows, m.case.arguments["input1"].shape)
 
 
 def impossible_and_left_out(m: GradientMismatch) -> bool | Array:
@@ -187,15 +175,3 @@ def below_normal_range(m: GradientMismatch) -> bool | Array:
         return False
     least = m.case.format.smallest_normal
     return np.asarray((np.abs(m.expected.value) < least) & (np.abs(m.observed) < least))
-
-
-def smoothed_bytes(m: GradientMismatch) -> bool:
-    """Labels in bytes, with weights and smoothing."""
-    return m.case.arguments["target"].dtype == np.uint8 and "gather()" in m.problem
-
-
-def weights_unexpanded(m: GradientMismatch) -> bool:
-    """A weighted mean whose target broadcasts the input to more elements than there are weights."""
-    given = arguments_of(m)
-    shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
-    return reduced_by(m, "mean") and "weight" in given and given["weight"].shape != shape

@@ -57,16 +57,6 @@ def intermediate_overflows(m: SecondMismatch) -> bool | Array:
     return np.asarray(largest > m.case.format.max / 8)
 
 
-def nothing_weighs(m: SecondMismatch) -> bool | Array:
-    """A weighted mean whose weights are all 0."""
-    return where.nothing_weighs(m)
-
-
-def ignored_not_finite(m: SecondMismatch) -> bool | Array:
-    """An ignored sample whose logits are infinite or nan."""
-    return where.ignored_not_finite(m)
-
-
 def at_the_clamp(m: SecondMismatch) -> bool | Array:
     """Where x (1 - x) is less than the 1e-12 by which torch divides instead, or its square vanishes."""
     x = m.case.arguments["input"]
