@@ -41,7 +41,14 @@ BREAKS = [
     ("l1_loss", "nan", "original(*a, **k) * float('nan')", "got      nan"),
     ("l1_loss", "exception", "1 / 0", "raised ZeroDivisionError"),
     ("l1_loss", "mutation", "(original(*a, **k), k['input'].add_(1))[0]", "input was changed in place"),
-    ("l1_loss", "noise", "original(*a, **k) * (1 + torch.rand(()) * 1e-7)", "(functional"),
+    # Off in every other call of the functional, so in the second of each case.
+    (
+        "l1_loss",
+        "noise",
+        "original(*a, **k) * (1 + 2.0**-18 * ('input' in k and 'reduce' not in k"
+        " and 'size_average' not in k and next(calls) % 2))",
+        "(functional",
+    ),
     (
         "soft_margin_loss",
         "64 roundoffs",
@@ -78,7 +85,8 @@ def test_a_broken_loss_fails_with_the_reason(
     tmp_path: Path, loss: str, name: str, expression: str, words: str
 ) -> None:
     source = (
-        f"import torch, torch.nn.functional as F\noriginal = F.{loss}\n"
+        f"import itertools, torch, torch.nn.functional as F\noriginal = F.{loss}\n"
+        "calls = itertools.count()\n"
         f"def broken(*a, **k):\n    return {expression}\n"
         "import functools\n"
         f"F.{loss} = functools.wraps(original)(broken)\n"
