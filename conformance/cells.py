@@ -36,6 +36,11 @@ class Cell:
         """Why torch cannot run this cell, or None."""
         return obstacle(self.loss.name, self.format.name, self.device)
 
+    @property
+    def obstacle_backward(self) -> str | None:
+        """Why torch cannot differentiate in this cell, or None."""
+        return obstacle(self.loss.name, self.format.name, self.device, backward=True)
+
 
 @dataclass
 class Tally:

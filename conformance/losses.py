@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
@@ -28,6 +28,7 @@ class Loss:
         formats: the floating-point formats that torch's CPU kernels support.
         legacy: whether the deprecated ``size_average`` and ``reduce`` exist.
         since: the first torch known to have the loss, where that is not the oldest supported.
+        backward_since: the first torch known to have the backward kernel of a format, where it came later.
         differentiable: the arguments that torch differentiates by, those of them that are real arrays.
         with_probabilities: those that it differentiates by where the target is probabilities.
         refused: real arguments of which torch says that the loss is not differentiable by them.
@@ -41,6 +42,7 @@ class Loss:
     formats: tuple[str, ...] = tuple(FORMATS)
     legacy: bool = True
     since: str = "2.6"
+    backward_since: Mapping[str, str] = field(default_factory=dict)
     differentiable: tuple[str, ...] = ("input", "target")
     with_probabilities: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -71,7 +73,7 @@ LOSSES = {
     for row in (
         Loss("l1_loss", "L1Loss", differentiable=("input", "target", "weight")),
         Loss("mse_loss", "MSELoss", differentiable=("input", "target", "weight")),
-        Loss("smooth_l1_loss", "SmoothL1Loss"),
+        Loss("smooth_l1_loss", "SmoothL1Loss", backward_since={"float16": "2.13"}),
         Loss("huber_loss", "HuberLoss", legacy=False, differentiable=("input", "target", "weight")),
         Loss("cross_entropy", "CrossEntropyLoss", with_probabilities=("weight",), refused=("weight",)),
         Loss("nll_loss", "NLLLoss", differentiable=("input",), refused=("weight",)),

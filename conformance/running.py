@@ -58,7 +58,8 @@ def to_numpy(tensor: torch.Tensor) -> Array:
     """A tensor's numbers, exactly: floating ones as float64."""
     detached = tensor.detach().cpu()
     exact = detached.double() if detached.is_floating_point() else detached
-    array: Array = exact.numpy(force=True)  # forward mode may give zeros that have no memory
+    # Derivatives may be zeros that have no memory; a copy has.
+    array: Array = exact.clone().numpy()
     return array
 
 
@@ -138,8 +139,8 @@ def written(way: str, loss: Loss, case: Case) -> str:
 
 
 @cache
-def obstacle(loss_name: str, format_name: str, device: str) -> str | None:
-    """Why this torch cannot run a loss in a format on a device, or None if it can.
+def obstacle(loss_name: str, format_name: str, device: str, backward: bool = False) -> str | None:
+    """Why this torch cannot run a loss in a format on a device, or not backward, or None if it can.
 
     The simplest case of the loss is tried. Only torch's own word that something is not there counts;
     any other error is for the properties to report.
@@ -154,7 +155,11 @@ def obstacle(loss_name: str, format_name: str, device: str) -> str | None:
     )  # fmt: skip
     case = find(cases, lambda _: True, settings=quiet)
     try:
-        functional(loss, case, arguments(case, device))
+        given = arguments(case, device)
+        variables = [given[name].requires_grad_() for name in loss.variables(case) if backward]
+        result = functional(loss, case, given)
+        if backward:
+            torch.autograd.grad(result.sum(), variables)
     except Exception as error:  # whatever else it is, the properties will meet it again
         if "not implemented" in str(error):
             return f"torch {torch.__version__}: {str(error).splitlines()[0]}"

@@ -89,6 +89,8 @@ def test_cpu_support(loss: Loss, format_name: str) -> None:
     if format_name not in loss.formats:
         pytest.skip(obstacle(loss.name, format_name, "cpu") or "gained since this table was made")
     assert obstacle(loss.name, format_name, "cpu") is None
+    if torch.__version__ >= loss.backward_since.get(format_name, loss.since):
+        assert obstacle(loss.name, format_name, "cpu", backward=True) is None
 
 
 @rows
