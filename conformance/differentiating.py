@@ -61,18 +61,17 @@ def expect_derivatives(
     result = result if isinstance(result, Variable) else Variable(result)
     first = dict(zip(names, gradients(result, numbers, list(inner.values()))))
     if not twice:
-        return Expected(upstream, {n: _scaled(g, upstream) for n, g in first.items()}, {}, {}, None, value)
+        return Expected(upstream, {n: _underflowing(g) for n, g in first.items()}, {}, {}, None, value)
     tangents = _tangents(differentiation, {name: given[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
     *second, along = gradients(slope, tracked(np.ones(()), form), [*outer, numbers])
-    longest = np.asarray(max(np.max(np.abs(t), initial=0) for t in tangents.values()))
     return Expected(
         upstream,
-        {name: _scaled(gradient.value, upstream) for name, gradient in first.items()},
+        {name: _underflowing(gradient.value) for name, gradient in first.items()},
         tangents,
-        {name: _scaled(gradient, upstream, longest) for name, gradient in zip(names, second)},
-        _scaled(along, longest),
+        {name: _underflowing(gradient) for name, gradient in zip(names, second)},
+        _underflowing(along),
         value,
     )
 
@@ -84,18 +83,16 @@ def _tangents(differentiation: Differentiation, shapes: dict[str, tuple[int, ...
     return {name: spread(form.nearest(t), shape) for t, (name, shape) in zip(turned, shapes.items())}
 
 
-def _scaled(expected: Tracked, *factors: Array) -> Tracked:
-    """Allow for a derivative that is rounded below the normal range before it is multiplied by factors.
+def _underflowing(expected: Tracked) -> Tracked:
+    """Allow for a derivative that is rounded below the normal range before it is multiplied by other factors.
 
     In what order the factors of the chain rule are multiplied is not documented. One that is rounded to a
     subnormal number is off by up to a spacing, times the factors that follow. Exact zeros stay exact.
     """
-    step: Any = expected.format.smallest_subnormal
-    for factor in factors:
-        size = np.abs(factor)
-        step = step * np.maximum(size if size.shape == expected.shape else np.max(size, initial=0), 1)
-    error = np.where(expected.error > 0, expected.error + step, expected.error)
-    return Tracked(expected.value, error, expected.peak, expected.format)
+    step = np.where(np.isnan(expected.reach), np.inf, np.maximum(expected.reach, 1))
+    error = expected.error + expected.format.smallest_subnormal * step
+    error = np.where(expected.error > 0, error, expected.error)
+    return Tracked(expected.value, error, expected.peak, expected.reach, expected.format)
 
 
 def differentiate(

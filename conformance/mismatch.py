@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from reference import Array, Tracked
-from strategies import Case, literal
+from strategies import Case, Differentiation, literal
 
 from .judging import Worst
 from .losses import Loss
@@ -95,11 +95,13 @@ class GradientMismatch(Mismatch):
 
     Attributes:
         argument: by which it differentiates.
+        differentiation: the case, and how it was differentiated.
         upstream: what the gradient is of, sum(upstream * result).
         expected: the oracle's gradient.
     """
 
     argument: str = ""
+    differentiation: Differentiation | None = None
     upstream: Array | None = None
     expected: Tracked | None = None
 

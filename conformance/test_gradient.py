@@ -75,7 +75,7 @@ def _mismatch(
 ) -> GradientMismatch:
     return GradientMismatch(
         cell.loss, example.case, cell.device, "backward", problem, worst, got,
-        argument=name, upstream=expected.upstream, expected=expected.gradients[name],
+        argument=name, differentiation=example, upstream=expected.upstream, expected=expected.gradients[name],
     )  # fmt: skip
 
 

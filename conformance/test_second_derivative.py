@@ -94,6 +94,7 @@ def _mismatch(
     got: Array | None = None,
 ) -> SecondMismatch:
     return SecondMismatch(
-        cell.loss, example.case, cell.device, way, problem, worst, got, argument=name,
+        cell.loss, example.case, cell.device, way, problem, worst, got,
+        argument=name, differentiation=example,
         upstream=expected.upstream, expected=expected.derivative(name), tangents=expected.tangents,
     )  # fmt: skip

@@ -31,7 +31,7 @@ class Rounded(Tracked):
 
     def __init__(self, value: Array, format: Format, rng: np.random.Generator) -> None:
         nothing = np.zeros_like(value)
-        super().__init__(np.asarray(value, dtype=np.float64), nothing, nothing, format)
+        super().__init__(np.asarray(value, dtype=np.float64), nothing, nothing, nothing, format)
         self.rng = rng
 
     def rounded(self, value: Array) -> Rounded:

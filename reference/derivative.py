@@ -146,11 +146,11 @@ def _is_nothing(numbers: Any) -> Any:
 
 
 def _nothing(like: Any) -> Any:
-    """Exact zeros, which keep that something overflowed on the way to other numbers."""
+    """Exact zeros, which keep that something overflowed, or may have, on the way to other numbers."""
     if not isinstance(like, Tracked):
         return 0.0
     zeros = np.zeros_like(like.value)
-    return Tracked(zeros, zeros, like.peak, like.format)
+    return Tracked(zeros, zeros, like.peak, like.reach, like.format)
 
 
 def _product(c: Any, factor: Any) -> Any:
@@ -179,7 +179,8 @@ def _one_of(numbers: Any, low: float, high: float, is_low: Array, is_high: Array
     if not isinstance(numbers, Tracked):
         return value
     error = np.where(is_low | is_high, 0, abs(high - low) / 2).astype(numbers.dtype)
-    return Tracked(value, error, np.broadcast_to(numbers.peak, value.shape), numbers.format)
+    peak = np.broadcast_to(numbers.peak, value.shape)
+    return Tracked(value, error, peak, np.abs(value) + error, numbers.format)
 
 
 def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
@@ -188,7 +189,7 @@ def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
     if isinstance(a, Tracked) or isinstance(b, Tracked):
         a, b = (a, number(b, a)) if isinstance(a, Tracked) else (number(a, b), b)
         lead, doubt = a.value - b.value, a.error + b.error
-        numbers: Any = Tracked(lead, doubt, np.maximum(a.peak, b.peak), a.format)
+        numbers: Any = Tracked(lead, doubt, np.maximum(a.peak, b.peak), np.abs(lead) + doubt, a.format)
     else:
         numbers = lead = a - b
         doubt = np.zeros_like(lead)

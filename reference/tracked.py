@@ -38,17 +38,20 @@ class Tracked(Numbers):
         peak: size of the largest finite intermediate result that each element came from, itself and its
             error included. Beyond the format's range, a step-by-step computation overflows even if the
             value does not.
+        reach: bound on the size of the element, and of the partial results on the way to it, if factors
+            are multiplied and terms added in any order, those that make it smaller last.
         format: the format whose roundings are counted.
     """
 
-    __slots__ = ("error", "format", "peak")
+    __slots__ = ("error", "format", "peak", "reach")
 
     value: Array
 
-    def __init__(self, value: Array, error: Array, peak: Array, format: Format) -> None:
+    def __init__(self, value: Array, error: Array, peak: Array, reach: Array, format: Format) -> None:
         self.value = value
         self.error = error
         self.peak = peak
+        self.reach = reach
         self.format = format
 
     @property
@@ -57,7 +60,7 @@ class Tracked(Numbers):
         return self.error * (1 + self.format.oracle_roundoff / self.format.unit_roundoff)
 
     def __getitem__(self, index: Any) -> Tracked:
-        return Tracked(self.value[index], self.error[index], self.peak[index], self.format)
+        return _each(lambda array: array[index], self)
 
     def __repr__(self) -> str:
         return f"Tracked({self.value!r}, error={self.error!r}, format={self.format.name})"
@@ -76,14 +79,14 @@ class Tracked(Numbers):
         value = np.asarray(operand, dtype=self.value.dtype)
         exact = self.format.holds(operand)
         error = np.zeros_like(value) if exact else _rounding(np.abs(value), self.format)
-        return Tracked(value, error, np.zeros_like(value), self.format)
+        return Tracked(value, error, np.zeros_like(value), np.abs(value), self.format)
 
 
 def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     """Start tracking an array whose elements are exact in `format`; any shape, any real dtype."""
     value = np.asarray(array).astype(format.wide)
     zeros = np.zeros_like(value)
-    return Tracked(value, zeros, zeros, format)
+    return Tracked(value, zeros, zeros, np.abs(value), format)
 
 
 def _number(value: Any, like: Tracked) -> Tracked:
@@ -97,9 +100,10 @@ def _total(*terms: Any) -> Tracked:
     error = reduce(np.add, [part.error for part in parts])
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
     peak = reduce(np.maximum, [part.peak for part in parts], np.where(np.isfinite(size), size, 0))
+    reach = reduce(np.add, [part.reach for part in parts])
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
     error = error + roundoff / (1 - roundoff) * size
-    return Tracked(value, np.where(np.isfinite(value), error, 0), peak, home.format)
+    return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, home.format)
 
 
 def _with_derivative_of(value: Tracked, other: Callable[[], Any]) -> Tracked:
@@ -117,7 +121,13 @@ def _rounding(size: Array, format: Format, units: float = 1) -> Array:
 
 
 def _result(
-    value: Array, error: Array, peak: Array, format: Format, units: float = 1, underflow: bool = True
+    value: Array,
+    error: Array,
+    peak: Array,
+    format: Format,
+    units: float = 1,
+    underflow: bool = True,
+    reach: Array | None = None,
 ) -> Tracked:
     """Round a result.
 
@@ -128,12 +138,15 @@ def _result(
         format: the format it is rounded to.
         units: how many roundings.
         underflow: whether a tiny result is rounded too; sums are exact below the normal range.
+        reach: of the result, where it is a sum or a product; of a function it is its size.
     """
     size = np.abs(value)
     off = size + error
     peak = np.maximum(peak, np.where(np.isfinite(off), off, 0))  # an infinity may be the true value
     total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
-    return Tracked(value, np.where(np.isfinite(value), total, 0), peak, format)
+    return Tracked(
+        value, np.where(np.isfinite(value), total, 0), peak, off if reach is None else reach, format
+    )
 
 
 def _quotient(numerator: Array, denominator: Array) -> Array:
@@ -145,32 +158,37 @@ def _quotient(numerator: Array, denominator: Array) -> Array:
 
 def _add(a: Tracked, b: Tracked) -> Tracked:
     peak = np.maximum(a.peak, b.peak)
-    return _result(a.value + b.value, a.error + b.error, peak, a.format, underflow=False)
+    reach = a.reach + b.reach
+    return _result(a.value + b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
 
 
 def _subtract(a: Tracked, b: Tracked) -> Tracked:
     peak = np.maximum(a.peak, b.peak)
-    return _result(a.value - b.value, a.error + b.error, peak, a.format, underflow=False)
+    reach = a.reach + b.reach
+    return _result(a.value - b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
 
 
 def _multiply(a: Tracked, b: Tracked) -> Tracked:
     value = a.value * b.value
     error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-    return _result(value, error, np.maximum(a.peak, b.peak), a.format)
+    reach = np.maximum(a.reach, 1) * np.maximum(b.reach, 1)
+    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
 
 
 def _divide(a: Tracked, b: Tracked) -> Tracked:
     value = a.value / b.value
-    error = _quotient(a.error + np.abs(value) * b.error, np.abs(b.value) - b.error)
-    return _result(value, error, np.maximum(a.peak, b.peak), a.format)
+    least = np.abs(b.value) - b.error
+    error = _quotient(a.error + np.abs(value) * b.error, least)
+    reach = _quotient(np.maximum(a.reach, 1), np.minimum(least, 1))
+    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
 
 
 def _negative(a: Tracked) -> Tracked:
-    return Tracked(-a.value, a.error, a.peak, a.format)
+    return Tracked(-a.value, a.error, a.peak, a.reach, a.format)
 
 
 def _absolute(a: Tracked) -> Tracked:
-    return Tracked(np.abs(a.value), a.error, a.peak, a.format)
+    return Tracked(np.abs(a.value), a.error, a.peak, a.reach, a.format)
 
 
 def _sqrt(a: Tracked) -> Tracked:
@@ -207,14 +225,18 @@ def _log_error(error: Array, size: Array) -> Array:
 
 
 def _power(a: Tracked, b: Tracked) -> Tracked:
-    # Of a number >= 0; the exponent's own rounding is within pow's ulps.
+    # Of a number >= 0.
     value = a.value**b.value
-    upper = np.abs((a.value + a.error) ** b.value - value)
-    lower = np.abs(np.maximum(a.value - a.error, 0) ** b.value - value)
+    least, most = np.maximum(a.value - a.error, 0), a.value + a.error
     # For errors too small to show in the differences, the first-order term.
     slope = _quotient(np.abs(b.value) * value * a.error, a.value)
-    error = np.maximum(np.where(np.isfinite(slope), slope, 0), np.maximum(upper, lower))
-    return _function(np.power, value, np.where(a.error > 0, error, 0), a)
+    error = np.maximum(np.abs(most**b.value - value), np.abs(least**b.value - value))
+    error = np.maximum(np.where(np.isfinite(slope), slope, 0), error)
+    error = np.where(a.error > 0, error, 0)
+    # a^(b + e) = a^b exp(e log a). Of 0 every power is 0, or infinite.
+    longest = np.abs(np.log(np.maximum([least, most], a.format.smallest_subnormal))).max(axis=0)
+    exponent = np.where(value == 0, 0, (value + error) * np.expm1(longest * b.error))
+    return _function(np.power, value, error + np.where(b.error > 0, exponent, 0), a)
 
 
 def _function(ufunc: np.ufunc, value: Array, error: Array, a: Tracked) -> Tracked:
@@ -235,7 +257,7 @@ def _choice(value: Array, a: Tracked, b: Tracked, lead: Array) -> Tracked:
     doubt = a.error + b.error
     larger = np.maximum(a.error, b.error)
     error = np.where(lead > doubt, a.error, np.where(-lead > doubt, b.error, larger))
-    return Tracked(value, error, np.maximum(a.peak, b.peak), a.format)
+    return Tracked(value, error, np.maximum(a.peak, b.peak), np.maximum(a.reach, b.reach), a.format)
 
 
 def _sum_rounding(terms: Array, sizes: Array, format: Format) -> Array:
@@ -255,9 +277,10 @@ def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
     peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
     beyond = np.isfinite(sizes) & (sizes > FORMATS[a.format.accumulator].max)
     peak = np.where(beyond, sizes, peak)
+    reach = np.sum(a.reach, axis=axis, keepdims=keepdims)
     if a.format.accumulator == a.format.name:
-        return Tracked(value, np.where(np.isfinite(value), error, 0), peak, a.format)
-    return _result(value, error, peak, a.format, underflow=False)
+        return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
+    return _result(value, error, peak, a.format, underflow=False, reach=reach)
 
 
 def _mean(a: Tracked) -> Tracked:
@@ -266,20 +289,20 @@ def _mean(a: Tracked) -> Tracked:
     total = _sum(a)
     peak = np.max(a.peak, initial=0)
     peak = np.where(total.peak > FORMATS[a.format.accumulator].max, total.peak, peak)
-    return _result(total.value / a.size, total.error / a.size, peak, a.format, units=2)
+    return _result(total.value / a.size, total.error / a.size, peak, a.format, units=2, reach=total.reach)
 
 
 def _max(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
-    value, error, peak = (
-        np.asarray(np.max(array, axis=axis, keepdims=keepdims)) for array in (a.value, a.error, a.peak)
-    )
-    return Tracked(value, error, peak, a.format)
+    # The largest error, too, as it is open which element it is that leads.
+    return _each(lambda array: np.asarray(np.max(array, axis=axis, keepdims=keepdims)), a)
 
 
 def _each(func: Callable[..., Array], a: Tracked, *args: Any, **kwargs: Any) -> Tracked:
-    """Do to the errors and peaks what `func` does to the values: move them."""
-    value, error, peak = (func(array, *args, **kwargs) for array in (a.value, a.error, a.peak))
-    return Tracked(value, error, peak, a.format)
+    """Do to the errors, peaks and reaches what `func` does to the values."""
+    value, error, peak, reach = (
+        func(array, *args, **kwargs) for array in (a.value, a.error, a.peak, a.reach)
+    )
+    return Tracked(value, error, peak, reach, a.format)
 
 
 def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
@@ -293,28 +316,26 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     value = added(a.value)
     peak = np.zeros(shape, dtype=a.value.dtype)
     np.maximum.at(peak, index, a.peak)
+    reach = added(a.reach)
     if a.format.accumulator == a.format.name or np.max(terms, initial=0) <= 1:
-        return Tracked(value, np.where(np.isfinite(value), error, 0), peak, a.format)
-    return _result(value, error, peak, a.format, underflow=False)
+        return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
+    return _result(value, error, peak, a.format, underflow=False, reach=reach)
 
 
 def _where(condition: Array, a: Any, b: Any) -> Tracked:
     home = a if isinstance(a, Tracked) else b
     a, b = home._operand(a), home._operand(b)
-    value, error, peak = (
-        np.where(condition, *pair) for pair in ((a.value, b.value), (a.error, b.error), (a.peak, b.peak))
-    )
-    return Tracked(value, error, peak, home.format)
+    pairs = ((a.value, b.value), (a.error, b.error), (a.peak, b.peak), (a.reach, b.reach))
+    value, error, peak, reach = (np.where(condition, *pair) for pair in pairs)
+    return Tracked(value, error, peak, reach, home.format)
 
 
 def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Tracked:
     home = next(array for array in arrays if isinstance(array, Tracked))
     parts = [home._operand(array) for array in arrays]
-    value, error, peak = (
-        np.concatenate(list(group), axis=axis)
-        for group in zip(*((part.value, part.error, part.peak) for part in parts))
-    )
-    return Tracked(value, error, peak, home.format)
+    groups = zip(*((part.value, part.error, part.peak, part.reach) for part in parts))
+    value, error, peak, reach = (np.concatenate(list(group), axis=axis) for group in groups)
+    return Tracked(value, error, peak, reach, home.format)
 
 
 UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {

@@ -10,7 +10,7 @@ from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where_first
 from . import where_second_derivatives_diverge as where
-from .record import Divergence, eps_vanishes, smoothed_bytes, weights_unexpanded
+from .record import HALVES, Divergence, eps_vanishes, smoothed_bytes, weights_unexpanded
 
 
 def _record(
@@ -57,7 +57,15 @@ def _overflow(
 ) -> Divergence:
     reason = "an intermediate result of the derivative overflows although the derivative fits"
     return _forward(
-        "second-overflow", "overflow", where.intermediate_overflows, reason, at, call, tangent, gives, truth
+        "second-overflow",
+        "overflow",
+        where_first.intermediate_overflows,
+        reason,
+        at,
+        call,
+        tangent,
+        gives,
+        truth,
     )
 
 
@@ -105,6 +113,7 @@ NOTHING_WEIGHS = (
     "derivatives of a weighted mean whose weights are all 0 are nan; nothing contributes, so they are 0"
 )
 UNEXPANDED = "the weighted mean divides by the weights' sum before they are broadcast to the losses"
+HALF_SUM = "the CPU kernel of nll_loss sums the derivatives of losses in half precision, not in float32"
 
 OTHERS = (
     _twice("second-zero-weights", "nan", where_first.nothing_weighs, NOTHING_WEIGHS,
@@ -130,6 +139,16 @@ OTHERS = (
            "an infinite or nan logit of an ignored sample makes the sample's derivatives nan, which are 0",
            "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')",
            "[0, 0]", NAN, 0.0),
+    _forward("second-half-sum", "accuracy", where.sums_in_own_format, HALF_SUM,
+             "torch.zeros(257, 1).bfloat16()", "F.nll_loss(x, torch.zeros(257).long())",
+             "torch.full((257, 1), 1.125).bfloat16()", -1.1328125, -1.125, HALVES),
+    _forward("second-half-sum", "accuracy", where.sums_in_own_format, HALF_SUM,
+             "torch.zeros(257, 2).bfloat16()", "F.cross_entropy(x, torch.zeros(257).long())",
+             "torch.tensor([[0.0, 2.25]]).bfloat16().repeat(257, 1)", 1.1328125, 1.125, HALVES),
+    _forward("second-half-sum", "accuracy", where.sums_in_own_format, HALF_SUM,
+             "torch.zeros(257, 1).bfloat16()",
+             "F.linear_cross_entropy(x, torch.tensor([[0.0], [2.25]]).bfloat16(), torch.zeros(257).long())",
+             "torch.ones(257, 1).bfloat16()", 1.1328125, 1.125, HALVES),
     _forward("second-uint8", "error", smoothed_bytes,
              "labels in uint8 are taken, but not together with weights, smoothing and the mean",
              "torch.zeros(1, 2)",
@@ -164,10 +183,6 @@ OTHERS = (
     _forward("second-zero-target", "nan", where.no_probability,
              "the derivative of y log y by y is nan at y = 0; its limit is -inf",
              ZERO, f"F.kl_div({ZERO}, x, reduction='sum')", ONE, NAN, -INF),
-    _forward("second-underflow", "underflow", where.product_vanishes,
-             "forward mode divides the product of target and tangent by the target; it may vanish",
-             "torch.full((1,), 1e-45)", f"F.kl_div({ZERO}, x, reduction='sum')", "torch.full((1,), 1e-3)",
-             -0.10327893495559692, -0.10227893),
     _forward("second-clamp", "accuracy", where.variance_is_clamped,
              "forward mode gives 0 where the variance is clamped; it is documented to ignore the clamp",
              ZERO, f"F.gaussian_nll_loss({ZERO}, {ZERO}, x)", ONE, 0.0, 5e5),

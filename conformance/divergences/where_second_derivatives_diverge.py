@@ -11,11 +11,12 @@ import numpy as np
 
 from reference import Array
 from reference.embedding import pairwise_distance
-from strategies import is_real
 
+from ..differentiating import expect_derivatives
+from ..judging import judge
 from ..mismatch import SecondMismatch
 from . import where_gradients_diverge as where
-from .record import arguments_of, reduced_by
+from .record import arguments_of
 
 
 def _spoils(m: SecondMismatch, elements: bool | Array) -> bool | Array:
@@ -34,27 +35,15 @@ def _size(m: SecondMismatch) -> float:
     return max(float(np.max(np.abs(tangent), initial=0)) for tangent in m.tangents.values())
 
 
-def _largest(m: SecondMismatch) -> float:
-    """The largest number among the arguments, at least 1."""
-    arrays = [value for value in m.case.arguments.values() if is_real(value)]
-    return max(1.0, *(float(np.max(np.abs(array), initial=0)) for array in arrays))
-
-
-def intermediate_overflows(m: SecondMismatch) -> bool | Array:
-    """An intermediate result is beyond the range, or would be with the factors in another order.
-
-    Upstream gradient, tangent and arguments may be multiplied first; and a derivative may be doubled, or
-    summed with others that are as large, before a factor makes it smaller.
-    """
-    if m.expected is None or m.upstream is None or m.worst is None:
+def sums_in_own_format(m: SecondMismatch) -> bool:
+    """The derivative along the tangents is what summing in the narrow format itself explains."""
+    if m.differentiation is None or m.observed is None or m.argument != "along":
         return False
-    factors = float(np.max(np.abs(m.upstream), initial=0)) * _size(m) * _largest(m)
-    if factors > m.case.format.max and not np.isfinite(m.worst.observed):
-        return True
-    # The mean divides last.
-    count = max(np.size(t) for t in m.tangents.values()) if reduced_by(m, "mean") else 1
-    largest = np.maximum(m.expected.peak, np.abs(m.expected.value) * count)
-    return np.asarray(largest > m.case.format.max / 8)
+    narrow = replace(m.case.format, accumulator=m.case.format.name)
+    example = replace(m.differentiation, case=replace(m.case, format=narrow))
+    allowed = expect_derivatives(m.loss, example, list(m.tangents), twice=True).derivative(m.argument)
+    verdict = judge(m.observed, allowed)
+    return verdict.conforms or verdict.overflows
 
 
 def at_the_clamp(m: SecondMismatch) -> bool | Array:
@@ -117,14 +106,6 @@ def no_count(m: SecondMismatch) -> bool | Array:
 def no_probability(m: SecondMismatch) -> bool | Array:
     """Targets of 0, where the derivative is infinite."""
     return _spoils(m, where.no_probability(_by(m, "target")))
-
-
-def product_vanishes(m: SecondMismatch) -> bool | Array:
-    """Targets whose product with the tangent, by which torch then divides, is subnormal or 0."""
-    if m.way != "jvp" or arguments_of(m).get("log_target"):
-        return False
-    y = m.case.arguments["target"]
-    return _spoils(m, np.asarray(np.abs(y * m.tangents["target"]) < m.case.format.smallest_normal))
 
 
 def norms_vanish(m: SecondMismatch) -> bool | Array:
