@@ -13,7 +13,7 @@ from reference import Array, Tracked, Variable, gradients, tracked
 from reference.dispatch import constant, total
 from strategies import Case, Differentiation, spread
 
-from .judging import oracle_arguments
+from .judging import Numbering, oracle_arguments
 from .losses import Loss
 from .running import Arguments, arguments, functional
 
@@ -47,25 +47,38 @@ class Expected:
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
 def expect_derivatives(
-    loss: Loss, differentiation: Differentiation, names: Sequence[str], *, twice: bool = False
+    loss: Loss,
+    differentiation: Differentiation,
+    names: Sequence[str],
+    *,
+    twice: bool = False,
+    numbers: Numbering = tracked,
 ) -> Expected:
-    """What the oracle says of the derivatives by some arguments, with the errors allowed in them."""
+    """What the oracle says of the derivatives by some arguments, with the errors allowed in them.
+
+    Args:
+        loss: what is differentiated.
+        differentiation: at which arguments and in which directions.
+        names: the arguments by which to differentiate.
+        twice: whether to give second derivatives and the derivative along the tangents, too.
+        numbers: makes numbers of arrays; the oracle computes with them.
+    """
     case, form = differentiation.case, differentiation.case.format
-    given = oracle_arguments(case)
+    given = oracle_arguments(case, numbers)
     inner = {name: Variable(Variable(given[name]) if twice else given[name]) for name in names}
     result = loss.oracle(**{**given, **inner})
     upstream = spread(differentiation.upstream, result.shape)
-    numbers: Any = Variable(tracked(upstream, form)) if twice else tracked(upstream, form)
+    direction: Any = Variable(numbers(upstream, form)) if twice else numbers(upstream, form)
     value = constant(result)
     # A result that depends on no variable (no frame in any sequence) has the derivative 0.
     result = result if isinstance(result, Variable) else Variable(result)
-    first = dict(zip(names, gradients(result, numbers, list(inner.values()))))
+    first = dict(zip(names, gradients(result, direction, list(inner.values()))))
     if not twice:
         return Expected(upstream, {n: _underflowing(g) for n, g in first.items()}, {}, {}, None, value)
     tangents = _tangents(differentiation, {name: given[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
-    *second, along = gradients(slope, tracked(np.ones(()), form), [*outer, numbers])
+    *second, along = gradients(slope, numbers(np.ones(()), form), [*outer, direction])
     return Expected(
         upstream,
         {name: _underflowing(gradient.value) for name, gradient in first.items()},

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from reference import Array, Tracked, tracked
+from reference import Array, Format, Tracked, tracked
 from strategies import Case, Distance, is_real
 
 from .losses import Loss
+
+Numbering: TypeAlias = Callable[[Array, Format], Tracked]
 
 
 def expect(loss: Loss, case: Case) -> Tracked:
@@ -20,13 +23,13 @@ def expect(loss: Loss, case: Case) -> Tracked:
     return result if isinstance(result, Tracked) else tracked(result, case.format)
 
 
-def oracle_arguments(case: Case) -> dict[str, Any]:
-    """The arguments of a case as the oracle takes them: real arrays tracked."""
+def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]:
+    """The arguments of a case as the oracle takes them: real arrays as `numbers` of its format."""
 
     def argument(value: Any) -> Any:
         if isinstance(value, Distance):
             return value.formula
-        return tracked(value, case.format) if is_real(value) else value
+        return numbers(value, case.format) if is_real(value) else value
 
     return {name: argument(value) for name, value in case.arguments.items()}
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
+from conformance.judging import Numbering, oracle_arguments
 from conformance.losses import Loss
-from reference import FORMATS, Array, Format, Tracked, classification, embedding
+from reference import FORMATS, Array, Format, Tracked, Variable
+from reference.dispatch import number, scatter, total, with_derivative_of
 from reference.tracked import ULPS
-from strategies import Case, Distance, is_real
+from strategies import Case
 
 
 class Rounded(Tracked):
@@ -50,6 +51,8 @@ class Rounded(Tracked):
         """Make an operand rounded: arrays are exact, a number is rounded to the format."""
         if isinstance(operand, Rounded):
             return operand
+        if isinstance(operand, Tracked):  # a derivative at a kink, where it may be any
+            return self.rounded(operand.value)
         exact = isinstance(operand, np.ndarray)
         return Rounded(operand if exact else self.format.nearest(operand), self.format, self.rng)
 
@@ -71,18 +74,18 @@ class Rounded(Tracked):
         types: Sequence[type],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> Rounded:
-        if func is np.sum:
-            return _sum(*args, **kwargs)
-        if func is np.mean:
-            return _mean(*args)
+    ) -> Any:
+        if any(issubclass(other, Variable) for other in types):
+            return NotImplemented
+        if func in self.functions:
+            return self.functions[func](*args, **kwargs)
         return self.rounded(func(*map(_numbers, args), **kwargs))  # moves numbers, or takes the largest
 
 
 def _numbers(operand: Any) -> Any:
     if isinstance(operand, list):
         return [_numbers(element) for element in operand]
-    return operand.value if isinstance(operand, Rounded) else operand
+    return operand.value if isinstance(operand, Tracked) else operand
 
 
 def _accumulated(a: Rounded, axis: Any = None) -> Array:
@@ -120,23 +123,40 @@ def _mean(a: Rounded) -> Rounded:
 
 
 def _total(*terms: Any) -> Any:
-    """Stands in for `reference.tracked.total`: adds a few terms in a drawn order."""
-    rng = next(term.rng for term in terms if isinstance(term, Rounded))
-    first, *others = (terms[i] for i in rng.permutation(len(terms)))
+    """Add a few terms in a drawn order."""
+    home = next(term for term in terms if isinstance(term, Rounded))
+    first, *others = (terms[i] for i in home.rng.permutation(len(terms)))
     for term in others:
         first = first + term
-    return first
+    return home._operand(first)
 
 
+def _scatter(a: Rounded, index: Any, shape: tuple[int, ...]) -> Rounded:
+    narrow = a.value.astype(FORMATS[a.format.accumulator].name)
+    return a.rounded(scatter(narrow, index, shape).astype(np.float64))
+
+
+def _number(value: Any, like: Rounded) -> Rounded:
+    return like._operand(value)
+
+
+Rounded.functions = {
+    np.sum: _sum,
+    np.mean: _mean,
+    number: _number,
+    total: _total,
+    scatter: _scatter,
+    with_derivative_of: lambda value, other: value,
+}
+
+
+def rounding(rng: np.random.Generator) -> Numbering:
+    """Make numbers with which some library computes; `rng` draws what it is free to choose."""
+    return lambda array, form: Rounded(array, form, rng)
+
+
+@np.errstate(all="ignore")
 def step_by_step(loss: Loss, case: Case, rng: np.random.Generator) -> Array:
     """What some library returns for a case; numbers of the case's format, as float64."""
-
-    def argument(value: Any) -> Any:
-        if isinstance(value, Distance):
-            return value.formula
-        return Rounded(value, case.format, rng) if is_real(value) else value
-
-    totals = [mock.patch.object(module, "total", _total) for module in (classification, embedding)]
-    with totals[0], totals[1]:
-        result = loss.oracle(**{name: argument(value) for name, value in case.arguments.items()})
+    result = loss.oracle(**oracle_arguments(case, rounding(rng)))
     return np.asarray(_numbers(result), dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,16 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from conformance.cells import Cell, all_cells, run_examples
+from conformance.cells import Cell, all_cells, run_drawn, run_examples
+from conformance.differentiating import Expected, expect_derivatives
 from conformance.judging import expect, judge
-from conformance.losses import LOSSES
+from conformance.losses import LOSSES, Loss
 from reference import FORMATS, Array, Format, Tracked, tracked
 from reference.dispatch import number
 from reference.tracked import UFUNCS
-from strategies import Case
+from strategies import Case, Differentiation, differentiations
 
-from .step_by_step import Rounded, step_by_step
+from .step_by_step import Rounded, rounding, step_by_step
 
 EXAMPLES = 25
 UNITS = 64
@@ -62,6 +64,42 @@ def test_bound_covers_every_step_by_step_computation(coordinates: Cell) -> None:
     assert compared >= EXAMPLES // 4
 
 
+@cells(tuple(FORMATS))
+def test_bounds_of_derivatives_cover_every_step_by_step_computation(coordinates: Cell) -> None:
+    row = coordinates.loss
+    twice = row.twice and row.forward
+    compared = 0
+
+    @settings(max_examples=EXAMPLES)
+    @given(
+        differentiations(
+            row.cases(coordinates.format, coordinates.reduction), coordinates.format, twice=twice
+        ),
+        seeds,
+    )
+    def conforms(example: Differentiation, seed: int) -> None:
+        nonlocal compared
+        names = row.variables(example.case)
+        expected = expect_derivatives(row, example, names, twice=twice)
+        numbers = rounding(np.random.default_rng(seed))
+        computed = expect_derivatives(row, example, names, twice=twice, numbers=numbers)
+        pairs = zip(derivatives(computed), derivatives(expected))
+        compared += sum(compare(got, truth) for (_, got), (_, truth) in pairs)
+
+    @np.errstate(over="ignore")
+    def compare(computed: Tracked, expected: Tracked) -> int:
+        # No bound is claimed where an intermediate result overflows (of a peak near the end of the range,
+        # some rounding does) or may be a 0 that is divided by.
+        within = (expected.peak <= expected.format.max / 2) & np.isfinite(expected.bound)
+        got = np.where(within, computed.value, expected.value)
+        worst = judge(np.asarray(got, dtype=np.float64), expected)
+        assert worst.conforms, worst
+        return int(np.count_nonzero(within))
+
+    conforms()
+    assert compared >= EXAMPLES // 4
+
+
 @cells(("float32", "float64"))
 def test_bound_betrays_an_error_of_64_roundoffs_in_every_element(coordinates: Cell) -> None:
     betrayed = 0
@@ -78,6 +116,39 @@ def test_bound_betrays_an_error_of_64_roundoffs_in_every_element(coordinates: Ce
 
     run_examples(coordinates, 0, inject)
     assert betrayed
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+@pytest.mark.parametrize("row", LOSSES.values(), ids=LOSSES)
+def test_bounds_of_derivatives_betray_an_error_of_64_roundoffs_in_every_element(row: Loss, name: str) -> None:
+    form = FORMATS[name]
+    twice = row.twice and row.forward
+    met: set[str] = set()
+    betrayed: set[str] = set()
+
+    @np.errstate(over="ignore")
+    def inject(example: Differentiation) -> None:
+        expected = expect_derivatives(row, example, row.variables(example.case), twice=twice)
+        for what, truth in derivatives(expected):
+            met.update([what] if np.any(truth.value != 0) else [])
+            wrong = truth.value * (1 + UNITS * form.unit_roundoff)
+            observed = form.nearest(np.asarray(wrong, dtype=np.float64))
+            betrayed.update([] if judge(observed, truth).conforms else [what])
+
+    for cell in all_cells([row], [name], ["cpu"]):
+        run_drawn(cell, 0, inject, differentiations(row.cases(form, cell.reduction), form, twice=twice))
+    assert met
+    assert betrayed == met
+
+
+def derivatives(expected: Expected) -> Iterator[tuple[str, Tracked]]:
+    """All that is expected of a case, each with what it is the derivative by."""
+    for name, truth in expected.gradients.items():
+        yield f"by {name}", truth
+    for name, truth in expected.second.items():
+        yield f"twice, then by {name}", truth
+    if expected.along is not None:
+        yield "along", expected.along
 
 
 # Operands for which a function is real, away from where the bound has to be infinite.

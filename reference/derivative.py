@@ -150,7 +150,8 @@ def _nothing(like: Any) -> Any:
     if not isinstance(like, Tracked):
         return 0.0
     zeros = np.zeros_like(like.value)
-    return Tracked(zeros, zeros, like.peak, like.reach, like.format)
+    reach = np.where(np.isfinite(like.reach), like.reach, 0)
+    return Tracked(zeros, zeros, like.peak, reach, like.format)
 
 
 def _product(c: Any, factor: Any) -> Any:

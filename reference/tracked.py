@@ -39,7 +39,8 @@ class Tracked(Numbers):
             error included. Beyond the format's range, a step-by-step computation overflows even if the
             value does not.
         reach: bound on the size of the element, and of the partial results on the way to it, if factors
-            are multiplied and terms added in any order, those that make it smaller last.
+            are multiplied and terms added in any order, those that make it smaller last; 0 where the value
+            is not finite.
         format: the format whose roundings are counted.
     """
 
@@ -86,7 +87,7 @@ def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     """Start tracking an array whose elements are exact in `format`; any shape, any real dtype."""
     value = np.asarray(array).astype(format.wide)
     zeros = np.zeros_like(value)
-    return Tracked(value, zeros, zeros, np.abs(value), format)
+    return Tracked(value, zeros, zeros, np.where(np.isfinite(value), np.abs(value), 0), format)
 
 
 def _number(value: Any, like: Tracked) -> Tracked:
@@ -144,9 +145,9 @@ def _result(
     off = size + error
     peak = np.maximum(peak, np.where(np.isfinite(off), off, 0))  # an infinity may be the true value
     total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
-    return Tracked(
-        value, np.where(np.isfinite(value), total, 0), peak, off if reach is None else reach, format
-    )
+    reach = off if reach is None else reach
+    finite = np.isfinite(value)
+    return Tracked(value, np.where(finite, total, 0), peak, np.where(finite, reach, 0), format)
 
 
 def _quotient(numerator: Array, denominator: Array) -> Array:
@@ -179,7 +180,10 @@ def _divide(a: Tracked, b: Tracked) -> Tracked:
     value = a.value / b.value
     least = np.abs(b.value) - b.error
     error = _quotient(a.error + np.abs(value) * b.error, least)
-    reach = _quotient(np.maximum(a.reach, 1), np.minimum(least, 1))
+    reach = np.maximum(a.reach, 1)
+    reach = np.where(
+        np.isfinite(error), _quotient(reach, np.where(least > 0, np.minimum(least, 1), 1)), reach
+    )
     return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
 
 
@@ -257,7 +261,8 @@ def _choice(value: Array, a: Tracked, b: Tracked, lead: Array) -> Tracked:
     doubt = a.error + b.error
     larger = np.maximum(a.error, b.error)
     error = np.where(lead > doubt, a.error, np.where(-lead > doubt, b.error, larger))
-    return Tracked(value, error, np.maximum(a.peak, b.peak), np.maximum(a.reach, b.reach), a.format)
+    peak, reach = np.maximum(a.peak, b.peak), np.maximum(a.reach, b.reach)
+    return Tracked(value, error, peak, np.where(np.isfinite(value), reach, 0), a.format)
 
 
 def _sum_rounding(terms: Array, sizes: Array, format: Format) -> Array:
