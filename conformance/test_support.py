@@ -6,16 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, Phase, find, settings
 
 from reference import FORMATS
-from strategies import Case, is_real
+from strategies import Case, Differentiation, is_real
 
+from .differentiating import Expected, differentiate_forward, expect_derivatives
+from .divergences import covering
+from .judging import judge
 from .losses import LOSSES, Loss
-from .running import arguments, functional
+from .mismatch import SecondMismatch
+from .running import arguments, functional, to_numpy
 
 QUIET = settings(
     database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
@@ -29,7 +34,7 @@ def simplest(loss: Loss, holds: Callable[[Case], bool]) -> Case:
     return find(loss.cases(FORMATS["float32"], "sum"), holds, settings=QUIET)
 
 
-@pytest.mark.parametrize(
+refused = pytest.mark.parametrize(
     ("loss", "argument"),
     [
         pytest.param(row, argument, id=f"{row.name}-{argument}")
@@ -37,6 +42,9 @@ def simplest(loss: Loss, holds: Callable[[Case], bool]) -> Case:
         for argument in row.refused
     ],
 )
+
+
+@refused
 def test_refused_argument(loss: Loss, argument: str) -> None:
     """Torch says that the loss is not differentiable by an argument, rather than giving no gradient."""
 
@@ -48,6 +56,35 @@ def test_refused_argument(loss: Loss, argument: str) -> None:
     given[argument].requires_grad_()
     with pytest.raises(RuntimeError, match=r"not differentiable with respect to argument|not implemented"):
         functional(loss, case, given)
+
+
+@refused
+def test_forward_mode_by_a_refused_argument(loss: Loss, argument: str) -> None:
+    """Forward mode gives the derivative by it, if it does not say that it cannot."""
+    ones = np.ones(1)
+
+    def expected_of(case: Case) -> Expected:
+        return expect_derivatives(loss, Differentiation(case, ones, ones, 0), [argument], twice=True)
+
+    def changes(case: Case) -> bool:
+        if not is_real(case.arguments.get(argument)) or argument in loss.variables(case):
+            return False
+        return bool(expected_of(case).derivative("along").value != 0)
+
+    case = simplest(loss, changes)
+    expected = expected_of(case)
+    try:
+        along = to_numpy(differentiate_forward(loss, case, "cpu", [argument], expected))
+    except NotImplementedError:
+        return
+    truth = expected.derivative("along")
+    worst = judge(along, truth)
+    mismatch = SecondMismatch(
+        loss, case, "cpu", "jvp", f"a derivative along {argument} outside the derived bound", worst, along,
+        argument="along", upstream=expected.upstream, expected=truth, tangents=expected.tangents,
+    )  # fmt: skip
+    if not worst.conforms and covering(mismatch) is None:
+        pytest.fail(mismatch.explain(), pytrace=False)
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)

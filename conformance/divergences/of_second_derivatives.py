@@ -113,6 +113,7 @@ NOTHING_WEIGHS = (
     "derivatives of a weighted mean whose weights are all 0 are nan; nothing contributes, so they are 0"
 )
 UNEXPANDED = "the weighted mean divides by the weights' sum before they are broadcast to the losses"
+IGNORED = "forward mode takes for a constant the argument by which backward refuses to differentiate"
 HALF_SUM = "the CPU kernel of nll_loss sums the derivatives of losses in half precision, not in float32"
 
 OTHERS = (
@@ -149,6 +150,18 @@ OTHERS = (
              "torch.zeros(257, 1).bfloat16()",
              "F.linear_cross_entropy(x, torch.tensor([[0.0], [2.25]]).bfloat16(), torch.zeros(257).long())",
              "torch.ones(257, 1).bfloat16()", 1.1328125, 1.125, HALVES),
+    _forward("second-refused", "accuracy", where.tangent_is_ignored, IGNORED,
+             ONE, "F.nll_loss(torch.ones(1, 1), torch.tensor([0]), x, reduction='sum')", ONE, 0.0, -1.0),
+    _forward("second-refused", "accuracy", where.tangent_is_ignored, IGNORED,
+             ONES, "F.cross_entropy(torch.zeros(2), torch.tensor(0), x, reduction='sum')", ONES,
+             0.0, math.log(2)),
+    _forward("second-refused", "accuracy", where.tangent_is_ignored, IGNORED,
+             ONES, "F.linear_cross_entropy(torch.zeros(2), torch.eye(2), torch.tensor(0), weight=x, "
+             "reduction='sum')", ONES, 0.0, math.log(2)),
+    _forward("second-refused", "accuracy", where.tangent_is_ignored, IGNORED,
+             ONE, f"F.binary_cross_entropy(torch.full((1,), 0.5), {ONE}, x)", ONE, 0.0, math.log(2)),
+    _forward("second-refused", "accuracy", where.tangent_is_ignored, IGNORED,
+             ONE, f"F.soft_margin_loss({ONE}, x)", ONE, 0.0, -0.26894142),
     _forward("second-uint8", "error", smoothed_bytes,
              "labels in uint8 are taken, but not together with weights, smoothing and the mean",
              "torch.zeros(1, 2)",

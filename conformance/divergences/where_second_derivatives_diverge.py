@@ -46,6 +46,15 @@ def sums_in_own_format(m: SecondMismatch) -> bool:
     return verdict.conforms or verdict.overflows
 
 
+def tangent_is_ignored(m: SecondMismatch) -> bool:
+    """Forward mode along an argument by which backward refuses to differentiate.
+
+    The derivative is 0 but for what label smoothing adds, which is computed apart.
+    """
+    nothing = not np.any(m.observed) or bool(arguments_of(m).get("label_smoothing"))
+    return m.way == "jvp" and set(m.tangents) <= set(m.loss.refused) and nothing
+
+
 def at_the_clamp(m: SecondMismatch) -> bool | Array:
     """Where x (1 - x) is less than the 1e-12 by which torch divides instead, or its square vanishes."""
     x = m.case.arguments["input"]
