@@ -9,7 +9,7 @@ from typing import Any
 from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where
-from .record import Divergence, eps_vanishes, smoothed_bytes, weights_unexpanded
+from .record import Divergence, eps_vanishes, smoothed_bytes, variance_refused, weights_unexpanded
 
 
 def _row(
@@ -24,12 +24,13 @@ def _row(
     truth: float,
     upstream: str = "",
     formats: tuple[str, ...] = tuple(FORMATS),
+    until: str | None = None,
 ) -> Divergence:
     """A record whose witness is an element of the gradient of a call by ``x``."""
     witness = f"x = {variable}.requires_grad_()\ntorch.autograd.grad({call}, x{upstream})[0]{element}"
     loss = call.removeprefix("F.").split("(")[0]
     name = f"{loss}-{id}"
-    return Divergence(name, loss, kind, covers, reason, witness, gives, truth, formats, of="gradient")
+    return Divergence(name, loss, kind, covers, reason, witness, gives, truth, formats, until, of="gradient")
 
 
 HALF = ("float16",)
@@ -96,6 +97,10 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _row("gradient-zero-target", "nan", where.no_probability,
          "the derivative of y log y by y is nan at y = 0; its limit is -inf",
          ZERO, f"F.kl_div({ZERO}, x, reduction='sum')", "[0]", NAN, -INF),
+    _row("gradient-var-shape", "error", variance_refused,
+         "a variance with one dimension equal to 1 is refused, unless it is the last",
+         "torch.zeros(2, 2)", "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.ones(1, 2))", "[0, 0]",
+         "ValueError", 0.0, until="2.13"),
     _row("gradient-underflow", "underflow", where.norms_vanish,
          "the product of the squared norms, and the 1e-12 added to each, vanish in float16",
          f"{ZERO}.half()", f"F.cosine_embedding_loss(x, {ZERO}.half(), torch.tensor(1))", "[0]", NAN, 0.0,

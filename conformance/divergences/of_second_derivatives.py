@@ -10,25 +10,25 @@ from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where_first
 from . import where_second_derivatives_diverge as where
-from .record import HALVES, Divergence, eps_vanishes, smoothed_bytes, weights_unexpanded
+from .record import HALVES, Divergence, eps_vanishes, smoothed_bytes, variance_refused, weights_unexpanded
 
 
 def _record(
     id: str, kind: str, covers: Callable[[Any], bool | Array], reason: str, call: str, witness: str,
-    gives: float | str, truth: float, formats: tuple[str, ...],
+    gives: float | str, truth: float, formats: tuple[str, ...], until: str | None = None,
 ) -> Divergence:  # fmt: skip
     loss = call.removeprefix("F.").split("(")[0]
     name = f"{loss}-{id}"
-    return Divergence(name, loss, kind, covers, reason, witness, gives, truth, formats, of="second")
+    return Divergence(name, loss, kind, covers, reason, witness, gives, truth, formats, until, of="second")
 
 
 def _forward(
     id: str, kind: str, covers: Callable[[Any], bool | Array], reason: str, at: str, call: str, tangent: str,
-    gives: float | str, truth: float, formats: tuple[str, ...] = tuple(FORMATS),
+    gives: float | str, truth: float, formats: tuple[str, ...] = tuple(FORMATS), until: str | None = None,
 ) -> Divergence:  # fmt: skip
     """A record whose witness is the derivative of a call by ``x`` along a tangent, in forward mode."""
     witness = f"torch.func.jvp(lambda x: {call}, ({at},), ({tangent},))[1]"
-    return _record(id, kind, covers, reason, call, witness, gives, truth, formats)
+    return _record(id, kind, covers, reason, call, witness, gives, truth, formats, until)
 
 
 def _twice(
@@ -196,6 +196,10 @@ OTHERS = (
     _forward("second-zero-target", "nan", where.no_probability,
              "the derivative of y log y by y is nan at y = 0; its limit is -inf",
              ZERO, f"F.kl_div({ZERO}, x, reduction='sum')", ONE, NAN, -INF),
+    _forward("second-var-shape", "error", variance_refused,
+             "a variance with one dimension equal to 1 is refused, unless it is the last",
+             "torch.zeros(2, 2)", "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.ones(1, 2))",
+             "torch.ones(2, 2)", "ValueError", 0.0, until="2.13"),
     _forward("second-clamp", "accuracy", where.variance_is_clamped,
              "forward mode gives 0 where the variance is clamped; it is documented to ignore the clamp",
              ZERO, f"F.gaussian_nll_loss({ZERO}, {ZERO}, x)", ONE, 0.0, 5e5),

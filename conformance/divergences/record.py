@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference import FORMATS, Array
+from reference import FORMATS, Array, Format
 from reference.embedding import COSINE_EPSILON
 
 from ..judging import expect, judge
@@ -84,6 +85,16 @@ def pairs_whose_norms_vanish(mismatch: Mismatch) -> Array:
     a, b = mismatch.case.arguments["input1"], mismatch.case.arguments["input2"]
     norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
     return np.asarray(norms < mismatch.case.format.smallest_normal)
+
+
+def exp_overflows(exponent: Array, format: Format) -> Array:
+    """Where exp overflows, or is so near to it that fast approximations do: in float32 from 88.38 on."""
+    return np.asarray(exponent > 0.995 * math.log(format.max))
+
+
+def variance_refused(mismatch: Mismatch) -> bool:
+    """A variance with a dimension of 1 that is not the last."""
+    return "var is of incorrect size" in mismatch.problem
 
 
 def eps_vanishes(mismatch: Mismatch) -> bool:

@@ -10,7 +10,7 @@ from reference import Array
 
 from ..judging import expect
 from ..mismatch import GradientMismatch
-from .record import arguments_of, pairs_whose_norms_vanish, reduced_by
+from .record import arguments_of, exp_overflows, pairs_whose_norms_vanish, reduced_by
 
 
 def intermediate_overflows(m: GradientMismatch) -> bool | Array:
@@ -77,15 +77,14 @@ def factors(m: GradientMismatch) -> Array:
 
 def sigmoid_vanishes(m: GradientMismatch) -> bool | Array:
     """Where exp(-x) is about to overflow, and its reciprocal not to vanish."""
-    form = m.case.format
-    vanishes = m.case.arguments["input"] < -0.999 * math.log(form.max)
-    return np.asarray(vanishes) if m.argument == "input" else False
+    vanishes = exp_overflows(-m.case.arguments["input"], m.case.format)
+    return vanishes if m.argument == "input" else False
 
 
 def exponential_overflows(m: GradientMismatch) -> bool | Array:
     """Where exp(-y x) overflows."""
     exponent = -m.case.arguments["input"] * m.case.arguments["target"]
-    return np.asarray(exponent > 0.999 * math.log(m.case.format.max))
+    return exp_overflows(exponent, m.case.format)
 
 
 def no_count(m: GradientMismatch) -> bool | Array:

@@ -16,7 +16,7 @@ from ..differentiating import expect_derivatives
 from ..judging import judge
 from ..mismatch import SecondMismatch
 from . import where_gradients_diverge as where
-from .record import arguments_of
+from .record import arguments_of, exp_overflows
 
 
 def _spoils(m: SecondMismatch, elements: bool | Array) -> bool | Array:
@@ -104,7 +104,7 @@ def exponential_overflows(m: SecondMismatch) -> bool | Array:
     """Where the square of exp(-y x), times upstream gradient and tangent, overflows."""
     exponent = -m.case.arguments["input"] * m.case.arguments["target"]
     factors = np.max(where.factors(m), initial=1) * max(_size(m), 1)
-    return _spoils(m, np.asarray(2 * exponent + np.log(factors) > 0.999 * np.log(m.case.format.max)))
+    return _spoils(m, exp_overflows(2 * exponent + np.log(factors), m.case.format))
 
 
 def no_count(m: SecondMismatch) -> bool | Array:
