@@ -59,6 +59,13 @@ class Tally:
     examples: int = 0
     worst: float = 0.0
     known: dict[str, int] = field(default_factory=dict)
+    _last: dict[str, int] = field(default_factory=dict)
+
+    def meet(self, divergence: str) -> None:
+        """Count the present example as one that a known divergence covers, however often it does."""
+        if self._last.get(divergence) != self.examples:
+            self._last[divergence] = self.examples
+            self.known[divergence] = self.known.get(divergence, 0) + 1
 
 
 def run_examples(cell: Cell, base_seed: int, check: Callable[[Case], None]) -> None:

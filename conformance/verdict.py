@@ -28,7 +28,7 @@ def excuse(mismatch: Mismatch, tally: Tally) -> bool | Array:
     if found is None:
         pytest.fail(mismatch.explain(), pytrace=False)
     record, elements = found
-    tally.known[record.id] = tally.known.get(record.id, 0) + 1
+    tally.meet(record.id)
     return elements
 
 

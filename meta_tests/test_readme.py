@@ -23,15 +23,18 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
             assert requirement in ci
 
 
-def test_example_of_the_oracle() -> None:
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert code
+def test_examples_of_the_oracle() -> None:
+    value, derivative = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names: dict[str, object] = {}
-    exec(code[1], names)
+    exec(value, names)
     assert reference.huber_loss([0.0, 2.0], [1.0, -1.0], reduction="none").tolist() == [0.5, 2.5]
     loss = names["loss"]
     assert isinstance(loss, reference.Tracked)
     np.testing.assert_allclose(float(loss.value), 1.3132616875182226)
+    exec(derivative, names)
+    gradient = names["gradient"]
+    assert isinstance(gradient, reference.Tracked)
+    np.testing.assert_allclose(gradient.value, [[-0.7310585786300049, 0.7310585786300049]])
 
 
 def test_every_option_is_in_the_readme() -> None:
