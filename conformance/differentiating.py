@@ -99,13 +99,13 @@ def _tangents(differentiation: Differentiation, shapes: dict[str, tuple[int, ...
 def _underflowing(expected: Tracked) -> Tracked:
     """Allow for a derivative that is rounded below the normal range before it is multiplied by other factors.
 
-    In what order the factors of the chain rule are multiplied is not documented. One that is rounded to a
-    subnormal number is off by up to a spacing, times the factors that follow. Exact zeros stay exact.
+    In what order the factors of the chain rule are multiplied is not documented. A product that is rounded to
+    a subnormal number is off by up to a spacing, times the factors that follow.
     """
-    step = np.where(np.isnan(expected.reach), np.inf, np.maximum(expected.reach, 1))
-    error = expected.error + expected.format.smallest_subnormal * step
-    error = np.where(expected.error > 0, error, expected.error)
-    return Tracked(expected.value, error, expected.peak, expected.reach, expected.format)
+    form, reach = expected.format, expected.reach
+    underflows = (reach.smallest < form.smallest_normal) & (expected.error > 0)
+    step = np.where(underflows, form.smallest_subnormal * np.maximum(reach.largest, 1), 0)
+    return Tracked(expected.value, expected.error + step, expected.peak, reach, form)
 
 
 def differentiate(

@@ -15,6 +15,7 @@ from conformance.judging import Numbering, oracle_arguments
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, Variable
 from reference.dispatch import number, scatter, total, with_derivative_of
+from reference.reach import Reach
 from reference.tracked import ULPS
 from strategies import Case
 
@@ -32,7 +33,9 @@ class Rounded(Tracked):
 
     def __init__(self, value: Array, format: Format, rng: np.random.Generator) -> None:
         nothing = np.zeros_like(value)
-        super().__init__(np.asarray(value, dtype=np.float64), nothing, nothing, nothing, format)
+        super().__init__(
+            np.asarray(value, dtype=np.float64), nothing, nothing, Reach(nothing, nothing), format
+        )
         self.rng = rng
 
     def rounded(self, value: Array) -> Rounded:

@@ -17,6 +17,7 @@ from conformance.judging import expect, judge
 from conformance.losses import LOSSES, Loss
 from reference import FORMATS, Array, Format, Tracked, tracked
 from reference.dispatch import number
+from reference.reach import Reach
 from reference.tracked import UFUNCS
 from strategies import Case, Differentiation, differentiations
 
@@ -174,7 +175,7 @@ def test_rule_covers_every_error_of_the_operands(
     def operand() -> Tracked:
         value = tracked(form.nearest(data.draw(st.floats(low, high))), form).value
         error = np.abs(value) * form.unit_roundoff * data.draw(st.sampled_from((0, 1, 3, 20)))
-        return Tracked(value, error, np.abs(value), np.abs(value), form)
+        return Tracked(value, error, np.abs(value), Reach.of(np.abs(value)), form)
 
     operands = [operand() for _ in range(ufunc.nin)]
     if ufunc is np.power:

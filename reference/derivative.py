@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .dispatch import Array, Numbers, number, scatter, total, with_derivative_of, with_pull
+from .reach import Reach
 from .tracked import Tracked
 
 Pull: TypeAlias = Callable[[Any], Any]
@@ -150,8 +151,8 @@ def _nothing(like: Any) -> Any:
     if not isinstance(like, Tracked):
         return 0.0
     zeros = np.zeros_like(like.value)
-    reach = np.where(np.isfinite(like.reach), like.reach, 0)
-    return Tracked(zeros, zeros, like.peak, reach, like.format)
+    largest = np.where(np.isfinite(like.reach.largest), like.reach.largest, 0)
+    return Tracked(zeros, zeros, like.peak, Reach(largest, zeros + 1), like.format)
 
 
 def _product(c: Any, factor: Any) -> Any:
@@ -181,7 +182,7 @@ def _one_of(numbers: Any, low: float, high: float, is_low: Array, is_high: Array
         return value
     error = np.where(is_low | is_high, 0, abs(high - low) / 2).astype(numbers.dtype)
     peak = np.broadcast_to(numbers.peak, value.shape)
-    return Tracked(value, error, peak, np.abs(value) + error, numbers.format)
+    return Tracked(value, error, peak, Reach.of(np.abs(value), error), numbers.format)
 
 
 def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
@@ -190,7 +191,8 @@ def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
     if isinstance(a, Tracked) or isinstance(b, Tracked):
         a, b = (a, number(b, a)) if isinstance(a, Tracked) else (number(a, b), b)
         lead, doubt = a.value - b.value, a.error + b.error
-        numbers: Any = Tracked(lead, doubt, np.maximum(a.peak, b.peak), np.abs(lead) + doubt, a.format)
+        reach = a.reach.plus(b.reach)
+        numbers: Any = Tracked(lead, doubt, np.maximum(a.peak, b.peak), reach, a.format)
     else:
         numbers = lead = a - b
         doubt = np.zeros_like(lead)

@@ -12,7 +12,7 @@ unchanged on plain arrays and on tracked ones (NEP 13 and NEP 18).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from .dispatch import Array, Numbers, number, scatter, total, with_derivative_of
 from .formats import FORMATS, Format
+from .reach import Reach
 
 # Largest error of the elementary functions in ulp. Vector math libraries differ; these are what the
 # OpenCL C specification, section 7.4 (single precision, full profile), lets an implementation be off.
@@ -38,9 +39,7 @@ class Tracked(Numbers):
         peak: size of the largest finite intermediate result that each element came from, itself and its
             error included. Beyond the format's range, a step-by-step computation overflows even if the
             value does not.
-        reach: bound on the size of the element, and of the partial results on the way to it, if factors
-            are multiplied and terms added in any order, those that make it smaller last; 0 where the value
-            is not finite.
+        reach: how large and small partial results may be, if it is open in what order they are computed.
         format: the format whose roundings are counted.
     """
 
@@ -48,12 +47,23 @@ class Tracked(Numbers):
 
     value: Array
 
-    def __init__(self, value: Array, error: Array, peak: Array, reach: Array, format: Format) -> None:
+    def __init__(self, value: Array, error: Array, peak: Array, reach: Reach, format: Format) -> None:
         self.value = value
         self.error = error
         self.peak = peak
         self.reach = reach
         self.format = format
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array, Array, Array]:
+        """All that is known of the elements."""
+        return self.value, self.error, self.peak, self.reach.largest, self.reach.smallest
+
+    @classmethod
+    def of(cls, arrays: Iterable[Array], format: Format) -> Tracked:
+        """Numbers of which this is known, in the order of `arrays`."""
+        value, error, peak, largest, smallest = arrays
+        return Tracked(value, error, peak, Reach(largest, smallest), format)
 
     @property
     def bound(self) -> Array:
@@ -80,14 +90,14 @@ class Tracked(Numbers):
         value = np.asarray(operand, dtype=self.value.dtype)
         exact = self.format.holds(operand)
         error = np.zeros_like(value) if exact else _rounding(np.abs(value), self.format)
-        return Tracked(value, error, np.zeros_like(value), np.abs(value), self.format)
+        return Tracked(value, error, np.zeros_like(value), Reach.of(np.abs(value)), self.format)
 
 
 def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     """Start tracking an array whose elements are exact in `format`; any shape, any real dtype."""
     value = np.asarray(array).astype(format.wide)
     zeros = np.zeros_like(value)
-    return Tracked(value, zeros, zeros, np.where(np.isfinite(value), np.abs(value), 0), format)
+    return Tracked(value, zeros, zeros, Reach.of(np.abs(value)), format)
 
 
 def _number(value: Any, like: Tracked) -> Tracked:
@@ -101,7 +111,7 @@ def _total(*terms: Any) -> Tracked:
     error = reduce(np.add, [part.error for part in parts])
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
     peak = reduce(np.maximum, [part.peak for part in parts], np.where(np.isfinite(size), size, 0))
-    reach = reduce(np.add, [part.reach for part in parts])
+    reach = reduce(Reach.plus, [part.reach for part in parts]).joined(np.abs(value), error)
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
     error = error + roundoff / (1 - roundoff) * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, home.format)
@@ -128,7 +138,7 @@ def _result(
     format: Format,
     units: float = 1,
     underflow: bool = True,
-    reach: Array | None = None,
+    reach: Reach | None = None,
 ) -> Tracked:
     """Round a result.
 
@@ -139,15 +149,14 @@ def _result(
         format: the format it is rounded to.
         units: how many roundings.
         underflow: whether a tiny result is rounded too; sums are exact below the normal range.
-        reach: of the result, where it is a sum or a product; of a function it is its size.
+        reach: of the partial results of a sum or a product; a function has none.
     """
     size = np.abs(value)
     off = size + error
     peak = np.maximum(peak, np.where(np.isfinite(off), off, 0))  # an infinity may be the true value
     total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
-    reach = off if reach is None else reach
-    finite = np.isfinite(value)
-    return Tracked(value, np.where(finite, total, 0), peak, np.where(finite, reach, 0), format)
+    reach = Reach.of(size, error) if reach is None else reach.joined(size, error)
+    return Tracked(value, np.where(np.isfinite(value), total, 0), peak, reach, format)
 
 
 def _quotient(numerator: Array, denominator: Array) -> Array:
@@ -159,31 +168,27 @@ def _quotient(numerator: Array, denominator: Array) -> Array:
 
 def _add(a: Tracked, b: Tracked) -> Tracked:
     peak = np.maximum(a.peak, b.peak)
-    reach = a.reach + b.reach
+    reach = a.reach.plus(b.reach)
     return _result(a.value + b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
 
 
 def _subtract(a: Tracked, b: Tracked) -> Tracked:
     peak = np.maximum(a.peak, b.peak)
-    reach = a.reach + b.reach
+    reach = a.reach.plus(b.reach)
     return _result(a.value - b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
 
 
 def _multiply(a: Tracked, b: Tracked) -> Tracked:
     value = a.value * b.value
     error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-    reach = np.maximum(a.reach, 1) * np.maximum(b.reach, 1)
-    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
+    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=a.reach.times(b.reach))
 
 
 def _divide(a: Tracked, b: Tracked) -> Tracked:
     value = a.value / b.value
     least = np.abs(b.value) - b.error
     error = _quotient(a.error + np.abs(value) * b.error, least)
-    reach = np.maximum(a.reach, 1)
-    reach = np.where(
-        np.isfinite(error), _quotient(reach, np.where(least > 0, np.minimum(least, 1), 1)), reach
-    )
+    reach = a.reach.over(least, np.abs(b.value) + b.error)
     return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
 
 
@@ -261,8 +266,8 @@ def _choice(value: Array, a: Tracked, b: Tracked, lead: Array) -> Tracked:
     doubt = a.error + b.error
     larger = np.maximum(a.error, b.error)
     error = np.where(lead > doubt, a.error, np.where(-lead > doubt, b.error, larger))
-    peak, reach = np.maximum(a.peak, b.peak), np.maximum(a.reach, b.reach)
-    return Tracked(value, error, peak, np.where(np.isfinite(value), reach, 0), a.format)
+    reach = a.reach.either(b.reach).joined(np.abs(value), error)
+    return Tracked(value, error, np.maximum(a.peak, b.peak), reach, a.format)
 
 
 def _sum_rounding(terms: Array, sizes: Array, format: Format) -> Array:
@@ -282,7 +287,7 @@ def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
     peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
     beyond = np.isfinite(sizes) & (sizes > FORMATS[a.format.accumulator].max)
     peak = np.where(beyond, sizes, peak)
-    reach = np.sum(a.reach, axis=axis, keepdims=keepdims)
+    reach = a.reach.along(axis, keepdims, summed=True).joined(np.abs(value), error)
     if a.format.accumulator == a.format.name:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
     return _result(value, error, peak, a.format, underflow=False, reach=reach)
@@ -294,20 +299,21 @@ def _mean(a: Tracked) -> Tracked:
     total = _sum(a)
     peak = np.max(a.peak, initial=0)
     peak = np.where(total.peak > FORMATS[a.format.accumulator].max, total.peak, peak)
-    return _result(total.value / a.size, total.error / a.size, peak, a.format, units=2, reach=total.reach)
+    count = np.asarray(a.size)
+    reach = total.reach.over(count, count)
+    return _result(total.value / count, total.error / count, peak, a.format, units=2, reach=reach)
 
 
 def _max(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
-    # The largest error, too, as it is open which element it is that leads.
-    return _each(lambda array: np.asarray(np.max(array, axis=axis, keepdims=keepdims)), a)
+    value, error, peak = (
+        np.asarray(np.max(array, axis=axis, keepdims=keepdims)) for array in (a.value, a.error, a.peak)
+    )
+    return Tracked(value, error, peak, a.reach.along(axis, keepdims, summed=False), a.format)
 
 
 def _each(func: Callable[..., Array], a: Tracked, *args: Any, **kwargs: Any) -> Tracked:
-    """Do to the errors, peaks and reaches what `func` does to the values."""
-    value, error, peak, reach = (
-        func(array, *args, **kwargs) for array in (a.value, a.error, a.peak, a.reach)
-    )
-    return Tracked(value, error, peak, reach, a.format)
+    """Do to all that is known of the elements what `func` does to the values."""
+    return Tracked.of((func(array, *args, **kwargs) for array in a.arrays), a.format)
 
 
 def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
@@ -321,7 +327,9 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     value = added(a.value)
     peak = np.zeros(shape, dtype=a.value.dtype)
     np.maximum.at(peak, index, a.peak)
-    reach = added(a.reach)
+    smallest = np.full(shape, np.inf, dtype=a.value.dtype)
+    np.minimum.at(smallest, index, a.reach.smallest)
+    reach = Reach(added(a.reach.largest), smallest).joined(np.abs(value), error)
     if a.format.accumulator == a.format.name or np.max(terms, initial=0) <= 1:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
     return _result(value, error, peak, a.format, underflow=False, reach=reach)
@@ -330,17 +338,14 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
 def _where(condition: Array, a: Any, b: Any) -> Tracked:
     home = a if isinstance(a, Tracked) else b
     a, b = home._operand(a), home._operand(b)
-    pairs = ((a.value, b.value), (a.error, b.error), (a.peak, b.peak), (a.reach, b.reach))
-    value, error, peak, reach = (np.where(condition, *pair) for pair in pairs)
-    return Tracked(value, error, peak, reach, home.format)
+    return Tracked.of((np.where(condition, *pair) for pair in zip(a.arrays, b.arrays)), home.format)
 
 
 def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Tracked:
     home = next(array for array in arrays if isinstance(array, Tracked))
     parts = [home._operand(array) for array in arrays]
-    groups = zip(*((part.value, part.error, part.peak, part.reach) for part in parts))
-    value, error, peak, reach = (np.concatenate(list(group), axis=axis) for group in groups)
-    return Tracked(value, error, peak, reach, home.format)
+    groups = zip(*(part.arrays for part in parts))
+    return Tracked.of((np.concatenate(list(group), axis=axis) for group in groups), home.format)
 
 
 UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {

@@ -22,7 +22,7 @@ def intermediate_overflows(m: GradientMismatch) -> bool | Array:
     if m.expected is None or m.observed is None:
         return False
     largest = m.case.format.max
-    overflows = ~np.isfinite(m.observed) & ~(m.expected.reach < 0.99 * largest)
+    overflows = ~np.isfinite(m.observed) & ~(m.expected.reach.largest < 0.99 * largest)
     return np.asarray(overflows | (m.expected.peak > largest))
 
 
