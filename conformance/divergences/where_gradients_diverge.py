@@ -75,6 +75,15 @@ def factors(m: GradientMismatch) -> Array:
     return size
 
 
+def numerator_vanishes(m: GradientMismatch) -> bool | Array:
+    """Elements that are off by no more than one spacing of subnormal numbers, divided by x (1 - x)."""
+    if m.expected is None or m.observed is None or m.argument != "input":
+        return False
+    x = m.case.arguments["input"]
+    step = m.case.format.smallest_subnormal / np.maximum(x * (1 - x), 1e-12)
+    return np.asarray(np.abs(m.observed - m.expected.value) <= m.expected.bound + step)
+
+
 def sigmoid_vanishes(m: GradientMismatch) -> bool | Array:
     """Where exp(-x) is about to overflow, and its reciprocal not to vanish."""
     vanishes = exp_overflows(-m.case.arguments["input"], m.case.format)
