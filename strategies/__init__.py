@@ -19,7 +19,7 @@ from .classification import (
     multilabel_soft_margin_loss,
     nll_loss,
 )
-from .directions import Differentiation, differentiations, spread
+from .directions import Differentiation, differentiations, spread, weightless
 from .distribution import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .embedding import (
     cosine_embedding_loss,
@@ -60,4 +60,5 @@ __all__ = [
     "spread",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "weightless",
 ]

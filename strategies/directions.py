@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
-from .case import Case
+from .case import Case, is_real
 from .values import reals
 
 # Numbers are drawn before it is known how many are needed, and repeated. A prime, so that they fall on other
@@ -48,12 +48,38 @@ def differentiations(
 ) -> Differentiation:
     """Cases with an upstream gradient and, if `twice`, a tangent. All arguments require gradients, mostly.
 
-    Shrinks to the simplest case, ones, and no argument left out.
+    If not `twice`, what weighs nothing is at times nan or infinite. Shrinks to the simplest case, ones, and
+    no argument left out.
     """
     case = draw(cases)
+    mask = None if twice else weightless(case)
+    if mask is not None and np.any(mask):
+        number = draw(st.sampled_from((None, np.nan, np.inf, -np.inf)))
+        if number is not None:
+            case = case.replacing(input=np.where(mask, number, case.arguments["input"]))
     upstream = draw(directions(format))
     tangent = draw(directions(format)) if twice else np.ones(1)
     return Differentiation(case, upstream, tangent, draw(st.sampled_from((0, 0, 0, 1, 2, 4, 3, 5))))
+
+
+def weightless(case: Case) -> Array | None:
+    """Which elements of the input weigh nothing, whatever they are; None where none can.
+
+    With label smoothing every class weighs; and binary cross entropy takes probabilities only.
+    """
+    given = case.arguments
+    if given.get("weight") is None or case.loss in ("binary_cross_entropy", "linear_cross_entropy"):
+        return None
+    weight, x, y = given["weight"], given["input"], given["target"]
+    if case.loss not in ("nll_loss", "cross_entropy", "multi_margin_loss"):
+        fits = np.broadcast_shapes(weight.shape, x.shape, y.shape) == x.shape
+        return np.broadcast_to(weight == 0, x.shape) if fits else None
+    if is_real(y) or given.get("label_smoothing"):
+        return None
+    labels = y.astype(np.int64)
+    kept = labels != given.get("ignore_index", -100)
+    weighs = np.where(kept, weight[np.where(kept, labels, 0)], 1)
+    return np.broadcast_to(np.expand_dims(weighs == 0, 0 if x.ndim == 1 else 1), x.shape)
 
 
 def spread(direction: Array, shape: tuple[int, ...]) -> Array:

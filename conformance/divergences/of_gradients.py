@@ -36,12 +36,14 @@ def _row(
 HALF = ("float16",)
 ONE = "torch.ones(1)"
 ZERO = "torch.zeros(1)"
+NAN_INPUT = "torch.tensor([math.nan])"
 NAN, INF = math.nan, math.inf
 
 NOTHING_WEIGHS = (
     "the gradient of a weighted mean whose weights are all 0 is nan; nothing contributes, so it is 0"
 )
 UNEXPANDED = "the weighted mean divides by the weights' sum before they are broadcast to the losses"
+WEIGHTLESS = "nan or infinite elements that weigh nothing make the gradient nan, which is 0"
 OVERFLOWS = "an intermediate result overflows although the gradient fits"
 
 DIVERGENCES: tuple[Divergence, ...] = (
@@ -66,6 +68,24 @@ DIVERGENCES: tuple[Divergence, ...] = (
          "an infinite or nan logit of an ignored sample makes the sample's gradient nan, which is 0",
          "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')", "[0, 0]",
          NAN, 0.0),
+    _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
+         ZERO, f"F.l1_loss({NAN_INPUT}, {ZERO}, weight=x, reduction='none')", "[0]",
+         NAN, 0.0, f", {ZERO}"),
+    _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
+         NAN_INPUT, f"F.mse_loss(x, {ZERO}, weight={ZERO}, reduction='sum')", "[0]",
+         NAN, 0.0),
+    _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
+         NAN_INPUT, f"F.huber_loss(x, {ZERO}, weight={ZERO}, reduction='sum')", "[0]",
+         NAN, 0.0),
+    _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
+         "torch.tensor([[math.nan]])", f"F.cross_entropy(x, torch.tensor([0]), {ZERO}, reduction='sum')",
+         "[0, 0]", NAN, 0.0),
+    _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
+         NAN_INPUT, f"F.binary_cross_entropy_with_logits(x, {ZERO}, {ZERO})", "[0]",
+         NAN, 0.0),
+    _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
+         NAN_INPUT, f"F.multilabel_soft_margin_loss(x, {ZERO}, {ZERO})", "[0]",
+         NAN, 0.0),
     _row("gradient-uint8", "error", smoothed_bytes,
          "labels in uint8 are taken, but not together with weights, smoothing and the mean",
          "torch.zeros(1, 2)",
@@ -83,7 +103,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _row("gradient-underflow", "underflow", where.numerator_vanishes,
          "upstream gradient times (x - y) is rounded to a subnormal number before it is divided by x (1 - x)",
          "torch.full((1,), 1e-3).half()", "F.binary_cross_entropy(x, torch.full((1,), 2e-3).half())", "[0]",
-         -0.00011926889419555664, -0.000100117, ", torch.full((), 1e-4).half()", formats=HALF),
+         -0.00011926889419555664, -0.000100117, ", torch.full((), 1e-4).half()"),
     _row("gradient-sigmoid", "underflow", where.sigmoid_vanishes,
          "1 / (1 + exp(-x)) is 0 where exp(-x) overflows; it is a subnormal number",
          "torch.tensor([-89.0])", f"F.binary_cross_entropy_with_logits(x, {ZERO})", "[0]",

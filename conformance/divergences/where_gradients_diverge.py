@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from reference import Array
+from strategies import weightless
 
 from ..judging import expect
 from ..mismatch import GradientMismatch
@@ -54,6 +55,19 @@ def ignored_not_finite(m: GradientMismatch) -> bool | Array:
     axis = 0 if x.ndim == 1 else 1
     ignored = np.expand_dims(y == given.get("ignore_index", -100), axis)
     return np.broadcast_to(ignored & ~np.all(np.isfinite(x), axis=axis, keepdims=True), x.shape)
+
+
+def weightless_not_finite(m: GradientMismatch) -> bool | Array:
+    """Elements that are nan or infinite and weigh nothing; and what depends on them."""
+    mask, x = weightless(m.case), m.case.arguments["input"]
+    if mask is None:
+        return False
+    axis = 0 if x.ndim == 1 else 1
+    rows = m.loss.name in ("cross_entropy", "multi_margin_loss")
+    wrong = np.any(~np.isfinite(x), axis=axis, keepdims=True) if rows else ~np.isfinite(x)
+    elements = np.broadcast_to(mask & wrong, x.shape)
+    same = m.argument != "weight" and m.case.arguments[m.argument].shape == x.shape
+    return elements if same else np.any(elements) & is_nan(m)
 
 
 def at_the_clamp(m: GradientMismatch) -> bool | Array:
