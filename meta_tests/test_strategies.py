@@ -19,10 +19,11 @@ from hypothesis.strategies import SearchStrategy
 
 import reference
 import strategies
+from conformance.differentiating import expect_derivatives
 from conformance.losses import LOSSES, Loss
 from conformance.running import arguments, functional, to_numpy
 from reference import FORMATS, Format
-from strategies import Case, Distance, is_real
+from strategies import Case, Differentiation, Distance, differentiations, is_real, weightless
 from strategies.values import SIMPLE
 
 from .corners import CORNERS, NUMBERS, OPTIONS, SIGNED, UNBOUNDED, Call, Corners
@@ -258,3 +259,27 @@ def test_cases_are_valid_by_construction(path: Path) -> None:
         getattr(node, "attr", getattr(node, "id", None)) for node in ast.walk(ast.parse(path.read_text()))
     }
     assert not names & {"filter", "assume", "reject"}
+
+
+WEIGHED = [name for name in LOSSES if name not in ("binary_cross_entropy", "linear_cross_entropy")
+           and "weight" in inspect.signature(getattr(reference, name)).parameters]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WEIGHED)
+def test_what_weighs_nothing_has_no_gradient_whatever_it_is(name: str) -> None:
+    row, form = LOSSES[name], FORMATS["float32"]
+    met = 0
+
+    @settings(max_examples=DRAWS, phases=[Phase.generate])
+    @given(differentiations(row.cases(form, "sum"), form))
+    def holds(example: Differentiation) -> None:
+        nonlocal met
+        mask = weightless(example.case)
+        if mask is not None and not np.all(np.isfinite(example.case.arguments["input"][mask])):
+            gradient = expect_derivatives(row, example, ["input"]).gradients["input"]
+            assert not np.any(gradient.value[mask])
+            assert not np.any(gradient.error[mask])
+            met += 1
+
+    holds()
+    assert met >= ENOUGH

@@ -24,7 +24,7 @@ def sigmoid(x: Array) -> Array:
         result: Array = c * ((1 - sigmoid(-x)) * (1 - y))
         return result
 
-    result: Array = with_pull(formula, pull, x)
+    result: Array = with_pull(formula, pull, x, elementwise=True)
     return result
 
 
@@ -35,7 +35,7 @@ def softplus(x: Array) -> Array:
         positive = x > 0
         return np.where(positive, x, 0.0) + np.log1p(np.exp(np.where(positive, -x, x)))
 
-    result: Array = with_pull(formula, lambda c, x, y: c * sigmoid(x), x)
+    result: Array = with_pull(formula, lambda c, x, y: c * sigmoid(x), x, elementwise=True)
     return result
 
 

@@ -325,9 +325,16 @@ def _with_derivative_of(value: Variable, other: Callable[[], Any]) -> Any:
     return _linear(source, with_derivative_of(value.value, lambda: source.value), lambda c: c)
 
 
-def _with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any, Any], Any], a: Variable) -> Variable:
-    value = with_pull(formula, pull, a.value)
-    return _linear(a, value, lambda c: pull(c, a.value, value))
+def _with_pull(
+    formula: Callable[[Any], Any], pull: Callable[[Any, Any, Any], Any], a: Variable, elementwise: bool
+) -> Variable:
+    value = with_pull(formula, pull, a.value, elementwise=elementwise)
+
+    def pulled(c: Any) -> Any:
+        derivative = pull(c, a.value, value)
+        return where_it_contributes(c, derivative) if elementwise else derivative
+
+    return _linear(a, value, pulled)
 
 
 def _scatter(a: Variable, index: Any, shape: tuple[int, ...]) -> Variable:

@@ -128,16 +128,24 @@ def with_derivative_of(value: Any, other: Callable[[], Any]) -> Any:
     return value.functions[with_derivative_of](value, other) if isinstance(value, Numbers) else value
 
 
-def with_pull(formula: Callable[[Any], Any], pull: Callable[[Any, Any, Any], Any], array: Any) -> Any:
+def with_pull(
+    formula: Callable[[Any], Any],
+    pull: Callable[[Any, Any, Any], Any],
+    array: Any,
+    *,
+    elementwise: bool = False,
+) -> Any:
     """A function of one array whose derivative is tabled rather than derived from its formula.
 
     Args:
         formula: the function, of arrays and `Numbers`.
         pull: of c, the array x and y = formula(x), gives c times the derivative of y by x.
         array: the argument, any shape.
+        elementwise: whether each element of y depends on that of x only. Then an element of c that is 0
+            contributes 0, whatever x is.
     """
     home = array if isinstance(array, Numbers) and with_pull in array.functions else None
-    return formula(array) if home is None else home.functions[with_pull](formula, pull, array)
+    return formula(array) if home is None else home.functions[with_pull](formula, pull, array, elementwise)
 
 
 def scatter(array: Any, index: Any, shape: tuple[int, ...]) -> Any:

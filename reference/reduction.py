@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import Array, constant
+from .dispatch import Array
 from .validation import require
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -44,8 +44,8 @@ def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
     result: Any = total
     if reduction == "mean" and weight is not None:
         divisor = np.sum(np.broadcast_to(weight, loss.shape))
-        # Where nothing contributes the mean is 0 / 0, and does not depend on anything.
-        result = np.where(divisor == 0, constant(total / divisor), total / divisor)
+        # Where nothing weighs the mean is none, whatever label smoothing adds to the sum.
+        result = np.where(divisor == 0, np.nan, total / divisor)
     elif reduction == "mean":
         result = np.mean(loss) if loss.size else total / 0
     reduced: Array = result

@@ -81,10 +81,12 @@ def sums_in_own_format(mismatch: Mismatch) -> bool:
 
 
 def pairs_whose_norms_vanish(mismatch: Mismatch) -> Array:
-    """Which pairs of embeddings have a product of squared norms that the format cannot tell from 0."""
+    """Which pairs have a squared norm, or a product of both, that the format cannot tell from 0."""
     a, b = mismatch.case.arguments["input1"], mismatch.case.arguments["input2"]
-    norms = (np.sum(a * a, -1) + COSINE_EPSILON) * (np.sum(b * b, -1) + COSINE_EPSILON)
-    return np.asarray(norms < mismatch.case.format.smallest_normal)
+    first, second = (np.sum(x * x, -1) + COSINE_EPSILON for x in (a, b))
+    return np.asarray(
+        np.minimum(np.minimum(first, second), first * second) < mismatch.case.format.smallest_normal
+    )
 
 
 def exp_overflows(exponent: Array, format: Format) -> Array:
