@@ -105,15 +105,19 @@ class Moving:
     def slope(self, direction: dict[str, Array], upstream: Array, side: int) -> Slope:
         """Derivative of sum(upstream * losses) in a direction, to a side."""
         start = self.start
-        # Losses that do not become nan with an argument do not depend on it.
         moved = self.losses({name: exact(np.where(v != 0, np.nan, 0)) for name, v in direction.items()})
-        parts = [(k, mpf(upstream[k])) for k in np.ndindex(start.shape) if mp.isnan(moved[k]) and upstream[k]]
         with mp.workprec(self.precision):
-            quotients = []
-            for t in (mp.ldexp(side, self.step), mp.ldexp(side, self.step + 1)):
-                end = self.losses({name: t * vector for name, vector in direction.items()})
-                quotients.append(mp.fsum(u * ((end[k] - start[k]) / t) for k, u in parts))
-            near, far = quotients
+            steps = [mp.ldexp(side, self.step), mp.ldexp(side, self.step + 1)]
+            ends = [self.losses({name: t * v for name, v in direction.items()}) for t in steps]
+            # Losses that neither become nan with an argument nor move with it do not depend on it.
+            parts = [
+                (k, mpf(upstream[k]))
+                for k in np.ndindex(start.shape)
+                if upstream[k] and (mp.isnan(moved[k]) or any(end[k] != start[k] for end in ends))
+            ]
+            near, far = (
+                mp.fsum(u * ((end[k] - start[k]) / t) for k, u in parts) for t, end in zip(steps, ends)
+            )
             # In each loss, a few operations are rounded, relative to it or to a product of two arguments.
             sizes = mp.fsum(abs(u) * max(abs(start[k]), mp.ldexp(1, 2 * self.highest)) for k, u in parts)
             return Slope(near, 3 * abs(far - near), mp.ldexp(sizes, 32 - self.precision - self.step))
