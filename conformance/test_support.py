@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,15 @@ refused = pytest.mark.parametrize(
 )
 
 
+def is_refused(loss: Loss, argument: str, case: Case) -> bool:
+    """Whether a case has the argument as a real array by which torch does not differentiate there."""
+    return is_real(case.arguments.get(argument)) and argument not in loss.variables(case)
+
+
 @refused
 def test_refused_argument(loss: Loss, argument: str) -> None:
     """Torch says that the loss is not differentiable by an argument, rather than giving no gradient."""
-
-    def real(case: Case) -> bool:
-        return is_real(case.arguments.get(argument)) and argument not in loss.variables(case)
-
-    case = simplest(loss, real)
+    case = simplest(loss, partial(is_refused, loss, argument))
     given = arguments(case, "cpu")
     given[argument].requires_grad_()
     with pytest.raises(RuntimeError, match=r"not differentiable with respect to argument|not implemented"):
@@ -67,9 +69,7 @@ def test_forward_mode_by_a_refused_argument(loss: Loss, argument: str) -> None:
         return expect_derivatives(loss, Differentiation(case, ones, ones, 0), [argument], twice=True)
 
     def changes(case: Case) -> bool:
-        if not is_real(case.arguments.get(argument)) or argument in loss.variables(case):
-            return False
-        return bool(expected_of(case).derivative("along").value != 0)
+        return is_refused(loss, argument, case) and bool(expected_of(case).derivative("along").value != 0)
 
     case = simplest(loss, changes)
     expected = expected_of(case)

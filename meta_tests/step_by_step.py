@@ -139,17 +139,13 @@ def _scatter(a: Rounded, index: Any, shape: tuple[int, ...]) -> Rounded:
     return a.rounded(scatter(narrow, index, shape).astype(np.float64))
 
 
-def _number(value: Any, like: Rounded) -> Rounded:
-    return like._operand(value)
-
-
 Rounded.functions = {
     np.sum: _sum,
     np.mean: _mean,
-    number: _number,
+    number: Tracked.functions[number],
     total: _total,
     scatter: _scatter,
-    with_derivative_of: lambda value, other: value,
+    with_derivative_of: Tracked.functions[with_derivative_of],
 }
 
 

@@ -41,6 +41,18 @@ def cells(formats: tuple[str, ...]) -> Any:
     )
 
 
+@np.errstate(over="ignore")
+def count_covered(computed: Array, expected: Tracked, claimed: Array | bool = True) -> int:
+    """Check that a bound covers what was computed, and count the elements of which one is claimed."""
+    # None is where an intermediate result overflows (of a peak near the end of the range, some rounding
+    # does) or may be a 0 that is divided by.
+    within = (expected.peak <= expected.format.max / 2) & np.isfinite(expected.bound) & claimed
+    got = np.where(within, computed, expected.value)
+    worst = judge(np.asarray(got, dtype=np.float64), expected)
+    assert worst.conforms, worst
+    return int(np.count_nonzero(within))
+
+
 @cells(tuple(FORMATS))
 def test_bound_covers_every_step_by_step_computation(coordinates: Cell) -> None:
     compared = 0
@@ -52,14 +64,8 @@ def test_bound_covers_every_step_by_step_computation(coordinates: Cell) -> None:
         expected = expect(coordinates.loss, case)
         computed = step_by_step(coordinates.loss, case, np.random.default_rng(seed))
         assert computed.shape == expected.shape
-        # No bound is claimed where an intermediate result overflows (of a peak near the end of the range,
-        # some rounding does) or may be a 0 that is divided by.
-        within = (expected.peak <= case.format.max / 2) & np.isfinite(expected.bound)
-        if (case.loss, case.format.name) == VANISHING:
-            within &= ~np.isnan(computed)
-        worst = judge(np.where(within, computed, expected.value), expected)
-        assert worst.conforms, worst
-        compared += np.count_nonzero(within)
+        vanishing = (case.loss, case.format.name) == VANISHING
+        compared += count_covered(computed, expected, ~np.isnan(computed) if vanishing else True)
 
     conforms()
     assert compared >= EXAMPLES // 4
@@ -85,17 +91,7 @@ def test_bounds_of_derivatives_cover_every_step_by_step_computation(coordinates:
         numbers = rounding(np.random.default_rng(seed))
         computed = expect_derivatives(row, example, names, twice=twice, numbers=numbers)
         pairs = zip(derivatives(computed), derivatives(expected))
-        compared += sum(compare(got, truth) for (_, got), (_, truth) in pairs)
-
-    @np.errstate(over="ignore")
-    def compare(computed: Tracked, expected: Tracked) -> int:
-        # No bound is claimed where an intermediate result overflows (of a peak near the end of the range,
-        # some rounding does) or may be a 0 that is divided by.
-        within = (expected.peak <= expected.format.max / 2) & np.isfinite(expected.bound)
-        got = np.where(within, computed.value, expected.value)
-        worst = judge(np.asarray(got, dtype=np.float64), expected)
-        assert worst.conforms, worst
-        return int(np.count_nonzero(within))
+        compared += sum(count_covered(got.value, truth) for (_, got), (_, truth) in pairs)
 
     conforms()
     assert compared >= EXAMPLES // 4

@@ -63,7 +63,7 @@ def weightless_not_finite(m: GradientMismatch) -> bool | Array:
     if mask is None:
         return False
     axis = 0 if x.ndim == 1 else 1
-    rows = m.loss.name in ("cross_entropy", "multi_margin_loss")
+    rows = m.loss.name == "cross_entropy"
     wrong = np.any(~np.isfinite(x), axis=axis, keepdims=True) if rows else ~np.isfinite(x)
     elements = np.broadcast_to(mask & wrong, x.shape)
     same = m.argument != "weight" and m.case.arguments[m.argument].shape == x.shape
@@ -80,13 +80,6 @@ def beyond_the_clamp(m: GradientMismatch) -> bool | Array:
     """Where a logarithm is below -100."""
     x = m.case.arguments["input"]
     return np.asarray((x < math.exp(-100)) | (x == 1)) if m.argument == "target" else False
-
-
-def factors(m: GradientMismatch) -> Array:
-    """What may be multiplied first, if it is more than 1: the upstream gradient and the weight."""
-    upstream = 1.0 if m.upstream is None else np.abs(m.upstream)
-    size: Array = np.maximum(upstream, 1) * np.maximum(arguments_of(m).get("weight", 1), 1)
-    return size
 
 
 def numerator_vanishes(m: GradientMismatch) -> bool | Array:

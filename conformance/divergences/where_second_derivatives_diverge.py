@@ -35,6 +35,13 @@ def _size(m: SecondMismatch) -> float:
     return max(float(np.max(np.abs(tangent), initial=0)) for tangent in m.tangents.values())
 
 
+def _factors(m: SecondMismatch) -> Array:
+    """What may be multiplied first, if it is more than 1: the upstream gradient and the weight."""
+    upstream = 1.0 if m.upstream is None else np.abs(m.upstream)
+    size: Array = np.maximum(upstream, 1) * np.maximum(arguments_of(m).get("weight", 1), 1)
+    return size
+
+
 def sums_in_own_format(m: SecondMismatch) -> bool:
     """The derivative along the tangents is what summing in the narrow format itself explains."""
     if m.differentiation is None or m.observed is None or m.argument != "along":
@@ -68,8 +75,8 @@ def quotient_is_rounded(m: SecondMismatch) -> bool | Array:
         return False
     x, y = m.case.arguments["input"], m.case.arguments["target"]
     p = np.maximum(x * (1 - x), 1e-12)
-    by_x = (np.abs(m.tangents["input"]) if "input" in m.tangents else 0) * where.factors(m)
-    by_y = (np.abs(m.tangents["target"]) if "target" in m.tangents else 0) * where.factors(m)
+    by_x = (np.abs(m.tangents["input"]) if "input" in m.tangents else 0) * _factors(m)
+    by_y = (np.abs(m.tangents["target"]) if "target" in m.tangents else 0) * _factors(m)
     terms = {
         "input": by_x * (x * x + 2 * x * y + y) / p**2 + by_y / p,
         "target": by_x / p,
@@ -103,7 +110,7 @@ def sigmoid_vanishes(m: SecondMismatch) -> bool | Array:
 def exponential_overflows(m: SecondMismatch) -> bool | Array:
     """Where the square of exp(-y x), times upstream gradient and tangent, overflows."""
     exponent = -m.case.arguments["input"] * m.case.arguments["target"]
-    factors = np.max(where.factors(m), initial=1) * max(_size(m), 1)
+    factors = np.max(_factors(m), initial=1) * max(_size(m), 1)
     return _spoils(m, exp_overflows(2 * exponent + np.log(factors), m.case.format))
 
 
