@@ -82,7 +82,8 @@ class Format:
         _, exponent = np.frexp(exact)
         # The spacing of the format's numbers around each value; rint rounds ties to even.
         spacing = np.ldexp(1.0, np.maximum(exponent, self.min_exponent + 1) - self.digits)
-        with np.errstate(invalid="ignore"):  # inf / spacing * spacing is fine, nan stays nan
+        # inf / spacing * spacing is fine, nan stays nan, and what rounds beyond float64 is infinite.
+        with np.errstate(invalid="ignore", over="ignore"):
             rounded = np.where(np.isfinite(exact), np.rint(exact / spacing) * spacing, exact)
         return np.where(np.abs(rounded) > self.max, np.copysign(np.inf, rounded), rounded)
 
