@@ -7,6 +7,7 @@ order of a sum, the last bits of an exponential, dividing or multiplying by a re
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from conformance.judging import Numbering, oracle_arguments
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, Variable
-from reference.dispatch import number, scatter, total, with_derivative_of
+from reference.dispatch import number, product, scatter, total, with_derivative_of
 from reference.reach import Reach
 from reference.tracked import ULPS
 from strategies import Case
@@ -134,6 +135,12 @@ def _total(*terms: Any) -> Any:
     return home._operand(first)
 
 
+def _product(*factors: Any) -> Any:
+    """Multiply a few factors in a drawn order."""
+    home = next(factor for factor in factors if isinstance(factor, Rounded))
+    return reduce(np.multiply, [factors[i] for i in home.rng.permutation(len(factors))])
+
+
 def _scatter(a: Rounded, index: Any, shape: tuple[int, ...]) -> Rounded:
     narrow = a.value.astype(FORMATS[a.format.accumulator].name)
     return a.rounded(scatter(narrow, index, shape).astype(np.float64))
@@ -144,6 +151,7 @@ Rounded.functions = {
     np.mean: _mean,
     number: Tracked.functions[number],
     total: _total,
+    product: _product,
     scatter: _scatter,
     with_derivative_of: Tracked.functions[with_derivative_of],
 }

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .binary import log_sigmoid
 from .derivative import where_it_contributes
-from .dispatch import Array, constant, number, total, with_pull
+from .dispatch import Array, constant, number, product, total, with_pull
 from .reduction import check, reduce
 from .validation import broadcastable, integers, optional_real, real, require, same_shape
 
@@ -154,15 +154,16 @@ def cross_entropy(
     require(0 <= s <= 1, f"label_smoothing must lie in [0, 1], got {s}")
     smoothing = number(s, x)
     log_p = log_softmax(x, axis)
-    if w is not None:
-        log_p = log_p * np.reshape(w, (-1,) + (1,) * (x.ndim - 1 - axis))
+    along = None if w is None else np.reshape(w, (-1,) + (1,) * (x.ndim - 1 - axis))
     if real("target", target).shape == x.shape:
         q = real("target", target)
         q = q * (1 - smoothing) + smoothing / classes if s else q
         # A probability 0 contributes 0 also at a logit of -inf, where log softmax is -inf.
-        nothing = (q == 0) & ~np.isfinite(log_p)
-        return reduce(-np.sum(np.where(nothing, 0.0, q * log_p), axis=axis), reduction)
+        terms = q * log_p if along is None else product(q, log_p, along)
+        nothing = (q == 0) & ~np.isfinite(log_p if along is None else log_p * along)
+        return reduce(-np.sum(np.where(nothing, 0.0, terms), axis=axis), reduction)
     labels, kept = _kept_labels(target, x, axis, ignore_index)
+    log_p = log_p if along is None else log_p * along
     loss = -_pick(log_p, labels, axis)
     if s:
         loss = (1 - smoothing) * loss + smoothing / classes * -np.sum(log_p, axis=axis)

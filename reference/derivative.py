@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .dispatch import Array, Numbers, number, scatter, total, with_derivative_of, with_pull
+from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of, with_pull
 from .reach import Reach
 from .tracked import Tracked
 
@@ -155,13 +156,13 @@ def _nothing(like: Any) -> Any:
     return Tracked(zeros, zeros, like.peak, Reach(largest, zeros + 1), like.format)
 
 
-def _product(c: Any, factor: Any) -> Any:
+def _times(c: Any, factor: Any) -> Any:
     """C times a factor; exactly 0 where the factor is and c is finite, however large the error of c."""
-    product = c * factor
-    if not isinstance(product, Tracked) or not np.any(np.isnan(product.error)):
-        return product
+    result = c * factor
+    if not isinstance(result, Tracked) or not np.any(np.isnan(result.error)):
+        return result
     zero = _is_nothing(factor) & np.isfinite(c)
-    choices: tuple[Any, Any] = (_nothing(product), product)
+    choices: tuple[Any, Any] = (_nothing(result), result)
     return np.where(zero, *choices)
 
 
@@ -205,12 +206,12 @@ def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
 DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.add: (lambda c, y, a, b: c, lambda c, y, a, b: c),
     np.subtract: (lambda c, y, a, b: c, lambda c, y, a, b: -c),
-    np.multiply: (lambda c, y, a, b: _product(c, b), lambda c, y, a, b: _product(c, a)),
+    np.multiply: (lambda c, y, a, b: _times(c, b), lambda c, y, a, b: _times(c, a)),
     np.divide: (lambda c, y, a, b: c / b, lambda c, y, a, b: -c * (y / b)),
     np.negative: (lambda c, y, a: -c,),
     np.absolute: (lambda c, y, a: c * _slope(-1, 1, a),),
     np.sqrt: (lambda c, y, a: c / (2 * y),),
-    np.exp: (lambda c, y, a: _product(c, y),),
+    np.exp: (lambda c, y, a: _times(c, y),),
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),
     np.power: (lambda c, y, a, b: c * (b * np.power(a, b - 1)),),
@@ -319,6 +320,11 @@ def _total(*terms: Any) -> Variable:
     )
 
 
+def _product(*factors: Any) -> Any:
+    # In what order the chain rule multiplies is open anyway, and is allowed for in its result.
+    return reduce(np.multiply, factors)
+
+
 def _with_derivative_of(value: Variable, other: Callable[[], Any]) -> Any:
     source = other()
     # Variables may hold variables, whose derivatives follow the same way.
@@ -353,6 +359,7 @@ Variable.functions = {
     np.expand_dims: _expand_dims,
     number: _number,
     total: _total,
+    product: _product,
     with_derivative_of: _with_derivative_of,
     with_pull: _with_pull,
     scatter: _scatter,

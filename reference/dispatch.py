@@ -7,6 +7,7 @@ with `Numbers` it gives `Numbers` of the same type, which look the operation up 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -117,6 +118,12 @@ def total(*terms: Any) -> Any:
     """Sum of a few terms that broadcast, added in no particular order: the bound holds for every order."""
     home = highest(terms)
     return sum(terms[1:], start=terms[0]) if home is None else home.functions[total](*terms)
+
+
+def product(*factors: Any) -> Any:
+    """Product of a few factors that broadcast, in no particular order: the bound holds for every order."""
+    home = highest(factors)
+    return math.prod(factors) if home is None else home.functions[product](*factors)
 
 
 def with_derivative_of(value: Any, other: Callable[[], Any]) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, Numbers, number, scatter, total, with_derivative_of
+from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of
 from .formats import FORMATS, Format
 from .reach import Reach
 
@@ -115,6 +115,21 @@ def _total(*terms: Any) -> Tracked:
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
     error = error + roundoff / (1 - roundoff) * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, home.format)
+
+
+def _product(*factors: Any) -> Tracked:
+    return in_any_order(reduce(np.multiply, factors))
+
+
+def in_any_order(result: Tracked) -> Tracked:
+    """Allow for it that the factors of a result are multiplied in another order.
+
+    A product that is rounded to a subnormal number is off by up to a spacing, times the factors that follow.
+    """
+    form, reach = result.format, result.reach
+    underflows = (reach.smallest < form.smallest_normal) & (result.error > 0)
+    step = np.where(underflows, form.smallest_subnormal * np.maximum(reach.largest, 1), 0)
+    return Tracked(result.value, result.error + step, result.peak, reach, form)
 
 
 def _with_derivative_of(value: Tracked, other: Callable[[], Any]) -> Tracked:
@@ -372,6 +387,7 @@ Tracked.functions = {
     np.concatenate: _concatenate,
     number: _number,
     total: _total,
+    product: _product,
     scatter: _scatter,
     with_derivative_of: _with_derivative_of,
     **{

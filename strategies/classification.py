@@ -37,12 +37,12 @@ def _in_bytes(draw: st.DrawFn, labels: Array, input: Array) -> Array:
     return labels.astype(np.uint8) if draw(st.booleans()) and fit else labels
 
 
-def _poisoned(draw: st.DrawFn, x: Array, labels: Array, axis: int, ignored: int) -> Array:
+def _poisoned(draw: st.DrawFn, x: Array, axis: int, labels: Array, ignore_index: int = -100) -> Array:
     """At times put nan and inf where a sample is ignored: they must not show anywhere."""
     poison = draw(st.sampled_from((None, None, np.nan, np.inf, -np.inf)))
     if poison is None:
         return x
-    return np.where(np.expand_dims(labels == ignored, axis), poison, x)
+    return np.where(np.expand_dims(labels == ignore_index, axis), poison, x)
 
 
 @st.composite
@@ -51,7 +51,7 @@ def nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     shape, axis = draw(classified())
     labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
     x = draw(log_probabilities(format, shape))
-    x = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
+    x = _poisoned(draw, x, axis, labels, **given)
     operands = {"input": x, "target": _in_bytes(draw, labels, x), **given}
     options: dict[str, Any] = {"weight": weights(format, (shape[axis],))}
     return build(draw, "nll_loss", format, reduction, operands, options)
@@ -63,7 +63,7 @@ def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     shape, axis = draw(classified())
     x = draw(reals(format, shape))
     labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
-    poisoned = _poisoned(draw, x, labels, axis, given.get("ignore_index", -100))
+    poisoned = _poisoned(draw, x, axis, labels, **given)
     operands = {"input": poisoned, "target": _in_bytes(draw, labels, x), **given}
     if draw(st.integers(0, 4)) >= 3:
         operands = {"input": x, "target": draw(probabilities(format, shape))}
@@ -90,7 +90,9 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     x = draw(reals(format, (*samples, features)))
     a = draw(reals(format, (classes, *positions, features)))
     labels, given = draw(_labels((*samples, *positions), classes))
-    operands = {"input": x, "linear_weight": a, "target": labels, **given}
+    # With positions, a row of the input is behind many labels.
+    poisoned = x if positions else _poisoned(draw, x, x.ndim - 1, labels, **given)
+    operands = {"input": poisoned, "linear_weight": a, "target": labels, **given}
     if draw(st.integers(0, 2)) == 2:
         target = draw(probabilities(format, (*samples, classes, *positions)))
         operands = {"input": x, "linear_weight": a, "target": target}

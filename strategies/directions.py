@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -15,6 +16,9 @@ from .values import reals
 # Numbers are drawn before it is known how many are needed, and repeated. A prime, so that they fall on other
 # elements in each row.
 PERIOD = 31
+
+# Losses that are differentiated by the weight of elements.
+WEIGHT_VARIES = ("l1_loss", "mse_loss", "huber_loss", "multilabel_soft_margin_loss")
 
 
 @dataclass(frozen=True)
@@ -48,30 +52,33 @@ def differentiations(
 ) -> Differentiation:
     """Cases with an upstream gradient and, if `twice`, a tangent. All arguments require gradients, mostly.
 
-    If not `twice`, what weighs nothing is at times nan or infinite. Shrinks to the simplest case, ones, and
-    no argument left out.
+    What weighs nothing is at times nan or infinite; not if `twice` and the derivative is by the weight, too,
+    as the loss changes by what it weighs. Shrinks to the simplest case, ones, and no argument left out.
     """
     case = draw(cases)
-    mask = None if twice else weightless(case)
+    mask = None if twice and case.loss in WEIGHT_VARIES else weightless(case)
     if mask is not None and np.any(mask):
         number = draw(st.sampled_from((None, np.nan, np.inf, -np.inf)))
         if number is not None:
-            case = case.replacing(input=np.where(mask, number, case.arguments["input"]))
+            name, x = next(iter(case.arguments.items()))
+            case = case.replacing(**{name: np.where(mask, number, x)})
     upstream = draw(directions(format))
     tangent = draw(directions(format)) if twice else np.ones(1)
     return Differentiation(case, upstream, tangent, draw(st.sampled_from((0, 0, 0, 1, 2, 4, 3, 5))))
 
 
 def weightless(case: Case) -> Array | None:
-    """Which elements of the input weigh nothing, whatever they are; None where none can.
+    """Which elements of the first argument weigh nothing, whatever they are; None where none can.
 
     With label smoothing every class weighs; and binary cross entropy takes probabilities only.
     """
     given = case.arguments
-    if given.get("weight") is None or case.loss in ("binary_cross_entropy", "linear_cross_entropy"):
+    if case.loss == "ctc_loss":
+        return _unheard(**given)
+    if given.get("weight") is None or case.loss == "binary_cross_entropy":
         return None
     weight, x, y = given["weight"], given["input"], given["target"]
-    if case.loss not in ("nll_loss", "cross_entropy", "multi_margin_loss"):
+    if case.loss not in ("nll_loss", "cross_entropy", "linear_cross_entropy", "multi_margin_loss"):
         fits = np.broadcast_shapes(weight.shape, x.shape, y.shape) == x.shape
         return np.broadcast_to(weight == 0, x.shape) if fits else None
     if is_real(y) or given.get("label_smoothing"):
@@ -79,7 +86,17 @@ def weightless(case: Case) -> Array | None:
     labels = y.astype(np.int64)
     kept = labels != given.get("ignore_index", -100)
     weighs = np.where(kept, weight[np.where(kept, labels, 0)], 1)
+    if case.loss == "linear_cross_entropy":  # a row of the input is behind all positions
+        weighs = np.any(weighs, axis=tuple(range(x.ndim - 1, weighs.ndim)))
+        return np.broadcast_to(np.expand_dims(weighs == 0, -1), x.shape)
     return np.broadcast_to(np.expand_dims(weighs == 0, 0 if x.ndim == 1 else 1), x.shape)
+
+
+def _unheard(log_probs: Array, input_lengths: Any, **options: Any) -> Array:
+    """Which frames are beyond the length of their sequence."""
+    batched = log_probs if log_probs.ndim == 3 else log_probs[:, None]
+    beyond = np.arange(len(batched))[:, None] >= np.atleast_1d(input_lengths)
+    return np.broadcast_to(np.expand_dims(beyond, -1), batched.shape).reshape(log_probs.shape)
 
 
 def spread(direction: Array, shape: tuple[int, ...]) -> Array:

@@ -113,6 +113,7 @@ NOTHING_WEIGHS = (
     "derivatives of a weighted mean whose weights are all 0 are nan; nothing contributes, so they are 0"
 )
 UNEXPANDED = "the weighted mean divides by the weights' sum before they are broadcast to the losses"
+WEIGHTLESS = "nan or infinite elements that weigh nothing make the derivatives nan, which are 0"
 IGNORED = "forward mode takes for a constant the argument by which backward refuses to differentiate"
 HALF_SUM = "the CPU kernel of nll_loss sums the derivatives of losses in half precision, not in float32"
 
@@ -140,6 +141,21 @@ OTHERS = (
            "an infinite or nan logit of an ignored sample makes the sample's derivatives nan, which are 0",
            "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')",
            "[0, 0]", NAN, 0.0),
+    _twice("second-ignored", "nan", where_first.ignored_not_finite,
+           "an infinite or nan row of an ignored sample makes the derivatives nan; nothing comes from that row",
+           "torch.tensor([[math.inf]])",
+           "F.linear_cross_entropy(x, torch.ones(1, 1), torch.tensor([-100]), reduction='sum')", "[0, 0]",
+           NAN, 0.0),
+    _twice("second-weightless", "nan", where_first.weightless_not_finite, WEIGHTLESS,
+           "torch.tensor([[math.nan]])", f"F.cross_entropy(x, torch.tensor([0]), {ZERO}, reduction='sum')",
+           "[0, 0]", NAN, 0.0),
+    _twice("second-weightless", "nan", where_first.weightless_not_finite, WEIGHTLESS,
+           "torch.tensor([[math.nan]])",
+           f"F.linear_cross_entropy(x, torch.ones(1, 1), torch.tensor([0]), weight={ZERO}, reduction='sum')",
+           "[0, 0]", NAN, 0.0),
+    _twice("second-weightless", "nan", where_first.weightless_not_finite, WEIGHTLESS,
+           "torch.tensor([math.nan])", f"F.binary_cross_entropy_with_logits(x, {ZERO}, {ZERO})", "[0]",
+           NAN, 0.0),
     _forward("second-half-sum", "accuracy", where.sums_in_own_format, HALF_SUM,
              "torch.zeros(257, 1).bfloat16()", "F.nll_loss(x, torch.zeros(257).long())",
              "torch.full((257, 1), 1.125).bfloat16()", -1.1328125, -1.125, HALVES),

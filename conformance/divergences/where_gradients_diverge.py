@@ -50,11 +50,12 @@ def ignored_not_finite(m: GradientMismatch) -> bool | Array:
     """An ignored sample whose logits are infinite or nan."""
     given = arguments_of(m)
     x, y = given["input"], given["target"]
-    if m.argument != "input" or y.dtype.kind == "f":
+    if y.dtype.kind == "f" or ("linear_weight" in given and given["linear_weight"].ndim > 2):
         return False
     axis = 0 if x.ndim == 1 else 1
     ignored = np.expand_dims(y == given.get("ignore_index", -100), axis)
-    return np.broadcast_to(ignored & ~np.all(np.isfinite(x), axis=axis, keepdims=True), x.shape)
+    rows = np.broadcast_to(ignored & ~np.all(np.isfinite(x), axis=axis, keepdims=True), x.shape)
+    return rows if m.argument == "input" else np.any(rows) & is_nan(m)
 
 
 def weightless_not_finite(m: GradientMismatch) -> bool | Array:
@@ -63,10 +64,10 @@ def weightless_not_finite(m: GradientMismatch) -> bool | Array:
     if mask is None:
         return False
     axis = 0 if x.ndim == 1 else 1
-    rows = m.loss.name == "cross_entropy"
+    rows = m.loss.name in ("cross_entropy", "linear_cross_entropy")
     wrong = np.any(~np.isfinite(x), axis=axis, keepdims=True) if rows else ~np.isfinite(x)
     elements = np.broadcast_to(mask & wrong, x.shape)
-    same = m.argument != "weight" and m.case.arguments[m.argument].shape == x.shape
+    same = m.argument in ("input", "target") and m.case.arguments[m.argument].shape == x.shape
     return elements if same else np.any(elements) & is_nan(m)
 
 
@@ -145,6 +146,7 @@ def twice_the_loss_overflows(m: GradientMismatch) -> bool | Array:
 def log_probabilities_huge(m: GradientMismatch) -> bool | Array:
     """Sequences with log-probabilities whose rounding error is itself large for an exponent."""
     x = m.case.arguments["log_probs"]
+    x = np.where(np.isfinite(x), x, 0)  # frames beyond the length may hold anything
     error = np.max(np.abs(x), axis=(0, -1), keepdims=True, initial=0) * m.case.format.unit_roundoff
     return np.broadcast_to(error * len(x) > 1, x.shape)
 
