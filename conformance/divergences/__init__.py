@@ -26,6 +26,7 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     """The record that covers a mismatch, and of which elements it does; None where it is new."""
     for record in DIVERGENCES:
         same = record.current and (record.loss, record.of) == (mismatch.loss.name, mismatch.of)
+        same = same and record.concerns(mismatch.device)
         if same and mismatch.case.format.name in record.formats:
             covered = record.covers(mismatch)
             if isinstance(covered, bool):

@@ -69,7 +69,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
          "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')", "[0, 0]",
          NAN, 0.0),
     _row("gradient-ignored", "nan", where.ignored_not_finite,
-         "an infinite or nan row of an ignored sample makes the gradient nan; nothing comes from that row",
+         "an infinite or nan row of an ignored sample makes the gradient nan; nothing comes of it",
          "torch.tensor([[math.inf]])",
          "F.linear_cross_entropy(x, torch.ones(1, 1), torch.tensor([-100]), reduction='sum')", "[0, 0]",
          NAN, 0.0),

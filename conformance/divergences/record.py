@@ -18,6 +18,18 @@ from ..mismatch import Mismatch
 
 HALVES = ("float16", "bfloat16")
 
+# What is wrong with a result.
+KINDS = {
+    "overflow": "it is infinite, nan or 0 because something overflows on the way to a number that fits",
+    "underflow": "something on the way vanishes that the result depends on",
+    "nan": "it is nan where the formula, or its limit, has a value",
+    "accuracy": "it is a number, and farther off than rounding explains",
+    "uninitialised": "it is read from memory that nobody wrote",
+    "convention": "it is computed by another formula than the documented one",
+    "error": "a valid call raises",
+    "no error": "an invalid call does not raise",
+}
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -26,15 +38,19 @@ class Divergence:
     Attributes:
         id: a stable name.
         loss: name of the functional.
-        kind: "overflow", "underflow", "accuracy", "uninitialised", "convention" or "error".
+        kind: one of `KINDS`.
         covers: whether a mismatch of this loss in these formats is this divergence; or which elements are.
-        reason: what torch does, and what would be right.
+        reason: what torch does, and what would be right and why.
         witness: torch code that shows it; the last line is an expression.
         gives: the number that the witness gives, or the name of the exception it raises.
-        truth: the number it should give.
+        truth: the number it should give, or the name of the exception.
         formats: the floating-point formats concerned.
         until: the first torch known to be without it.
-        of: what diverges: the "value", the "gradient", or the "second" derivative and forward mode.
+        of: what diverges: the "value", the "gradient", the "second" derivative and forward mode, or that an
+            "invalid call" raises.
+        since: the first torch known to have it, if that is not the oldest supported.
+        devices: the types of device concerned; empty for all, as for what torch composes of other operations.
+        upstream: where torch's developers discuss it, if that is known.
     """
 
     id: str
@@ -44,15 +60,23 @@ class Divergence:
     reason: str
     witness: str
     gives: float | str
-    truth: float
+    truth: float | str
     formats: tuple[str, ...] = tuple(FORMATS)
     until: str | None = None
     of: str = "value"
+    since: str | None = None
+    devices: tuple[str, ...] = ()
+    upstream: str = ""
 
     @property
     def current(self) -> bool:
         """Whether the installed torch is in the range that the record is about."""
-        return self.until is None or torch.__version__ < self.until
+        begun = self.since is None or torch.__version__ >= self.since
+        return begun and (self.until is None or torch.__version__ < self.until)
+
+    def concerns(self, device: str) -> bool:
+        """Whether a device, as torch spells it, is among those that the record is about."""
+        return not self.devices or torch.device(device).type in self.devices
 
 
 def arguments_of(mismatch: Mismatch) -> dict[str, Any]:
