@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .dispatch import Array, constant, total, with_derivative_of, with_pull
-from .reduction import reduce
+from .reduction import reduce, weighed
 from .validation import broadcastable, optional_real, real, require, same_shape, signs
 
 
@@ -74,7 +74,7 @@ def binary_cross_entropy(
     require(bool(np.all((x >= 0) & (x <= 1))), "input must lie in [0, 1]")
     require(bool(np.all((y >= 0) & (y <= 1))), "target must lie in [0, 1]")
     loss = -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
-    return reduce(loss if w is None else loss * _fitted("weight", w, x), reduction)
+    return reduce(loss if w is None else weighed(_fitted("weight", w, x), loss), reduction)
 
 
 @np.errstate(all="ignore")
@@ -119,8 +119,10 @@ def binary_cross_entropy_with_logits(
     # The same function twice. The value is promised to be stable where sigma(x) is near 0 or 1; of the
     # derivative, sigma(x) - y, that is not.
     stable = (1 - y) * x - (log_p if p is None else (1 + (p - 1) * y) * log_p)
-    loss = with_derivative_of(stable, plain)
-    return reduce(loss if w is None else loss * _fitted("weight", w, x), reduction)
+    # At an infinite logit the difference of infinities is none; the limit is that of the documented formula.
+    limit = -(weighed(y if p is None else p * y, log_p) + weighed(1 - y, log_sigmoid(-x)))
+    loss = with_derivative_of(np.where(np.isfinite(x), stable, limit), plain)
+    return reduce(loss if w is None else weighed(_fitted("weight", w, x), loss), reduction)
 
 
 def _fitted(name: str, w: Array, x: Array) -> Array:
@@ -154,7 +156,8 @@ def soft_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reduction: str
     same_shape(input=x, target=y)
     exponent = -(y * x)
     shift = constant(np.maximum(exponent, 0))
-    return reduce(shift + np.log(np.exp(-shift) + np.exp(exponent - shift)), reduction)
+    loss = shift + np.log(np.exp(-shift) + np.exp(exponent - shift))
+    return reduce(np.where(exponent == np.inf, exponent, loss), reduction)
 
 
 @np.errstate(all="ignore")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .binary import log_sigmoid
 from .derivative import where_it_contributes
 from .dispatch import Array, constant, number, product, total, with_pull
-from .reduction import check, reduce
+from .reduction import check, reduce, weighed
 from .validation import broadcastable, integers, optional_real, real, require, same_shape
 
 
@@ -25,7 +25,11 @@ def log_softmax(input: Array, axis: int) -> Array:
     """
 
     def formula(x: Any) -> Any:
-        shifted = x - constant(np.max(x, axis=axis, keepdims=True))
+        largest = constant(np.max(x, axis=axis, keepdims=True))
+        # A single infinite logit has all the probability; among several there is no limit.
+        shifted = np.where(
+            (x == largest) & (np.sum(x == np.inf, axis=axis, keepdims=True) == 1), 0.0, x - largest
+        )
         return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
     def pull(c: Any, x: Any, y: Any) -> Any:
@@ -107,7 +111,7 @@ def nll_loss(
     labels, kept = _kept_labels(target, x, axis, ignore_index)
     weights = _label_weights(w, labels, kept, x.dtype)
     loss = -_pick(x, labels, axis)
-    return reduce(np.where(kept, loss if w is None else loss * weights, 0.0), reduction, weights)
+    return reduce(np.where(kept, loss if w is None else weighed(weights, loss), 0.0), reduction, weights)
 
 
 @np.errstate(all="ignore")
@@ -159,11 +163,14 @@ def cross_entropy(
         q = real("target", target)
         q = q * (1 - smoothing) + smoothing / classes if s else q
         # A probability 0 contributes 0 also at a logit of -inf, where log softmax is -inf.
-        terms = q * log_p if along is None else product(q, log_p, along)
-        nothing = (q == 0) & ~np.isfinite(log_p if along is None else log_p * along)
-        return reduce(-np.sum(np.where(nothing, 0.0, terms), axis=axis), reduction)
+        if along is not None:
+            terms = product(q, log_p, along)
+            return reduce(
+                -np.sum(np.where(np.isfinite(log_p), terms, weighed(q * along, log_p)), axis=axis), reduction
+            )
+        return reduce(-np.sum(weighed(q, log_p), axis=axis), reduction)
     labels, kept = _kept_labels(target, x, axis, ignore_index)
-    log_p = log_p if along is None else log_p * along
+    log_p = log_p if along is None else weighed(along, log_p)
     loss = -_pick(log_p, labels, axis)
     if s:
         loss = (1 - smoothing) * loss + smoothing / classes * -np.sum(log_p, axis=axis)
@@ -338,10 +345,10 @@ def multilabel_soft_margin_loss(
     y = real("target", target, x)
     require(x.ndim >= 1, "input must have a class dimension, got a 0-d array")
     same_shape(input=x, target=y)
-    loss = -(y * log_sigmoid(x) + (1 - y) * log_sigmoid(-x))
+    loss = -(weighed(y, log_sigmoid(x)) + weighed(1 - y, log_sigmoid(-x)))
     if weight is not None:
         w = real("weight", weight)
         fits = broadcastable(input=x, weight=w) == x.shape
         require(fits, f"weight must broadcast to input {x.shape}, got {w.shape}")
-        loss = loss * w
+        loss = weighed(w, loss)
     return reduce(np.sum(loss, axis=-1) / x.shape[-1], reduction)

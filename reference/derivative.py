@@ -166,6 +166,11 @@ def _times(c: Any, factor: Any) -> Any:
     return np.where(zero, *choices)
 
 
+def _passed(c: Any, slope: Any) -> Any:
+    """C times a slope; nothing is passed on to what was not chosen, however large c is."""
+    return where_it_contributes(slope, c * slope)
+
+
 def _fitted(c: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum over the axes along which an operand of a shape was repeated."""
     if c.shape == shape:
@@ -215,8 +220,14 @@ DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),
     np.power: (lambda c, y, a, b: c * (b * np.power(a, b - 1)),),
-    np.maximum: (lambda c, y, a, b: c * _slope(0, 1, a, b), lambda c, y, a, b: c * _slope(0, 1, b, a)),
-    np.minimum: (lambda c, y, a, b: c * _slope(1, 0, a, b), lambda c, y, a, b: c * _slope(1, 0, b, a)),
+    np.maximum: (
+        lambda c, y, a, b: _passed(c, _slope(0, 1, a, b)),
+        lambda c, y, a, b: _passed(c, _slope(0, 1, b, a)),
+    ),
+    np.minimum: (
+        lambda c, y, a, b: _passed(c, _slope(1, 0, a, b)),
+        lambda c, y, a, b: _passed(c, _slope(1, 0, b, a)),
+    ),
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .dispatch import Array, number, with_derivative_of
-from .reduction import REDUCTIONS, check, reduce
+from .reduction import REDUCTIONS, check, reduce, weighed
 from .validation import broadcastable, real, require
 
 # To 35 digits: the oracle computes float64 in a wider type.
@@ -46,7 +46,9 @@ def poisson_nll_loss(
     """
     x, y = real("input", input), real("target", target)
     broadcastable(input=x, target=y)
-    loss = np.exp(x) - y * x if log_input else x - y * np.log(x + eps)
+    loss = np.exp(x) - weighed(y, x) if log_input else x - weighed(y, np.log(x + eps))
+    # The rate grows faster than its logarithm.
+    loss = with_derivative_of(np.where((x == np.inf) & np.isfinite(y), x, loss), lambda: loss)
     if full:
         stirling = y * np.log(y) - y + 0.5 * np.log(2 * number(PI, y) * y)
         loss = loss + np.where(y > 1, stirling, 0.0)
@@ -128,11 +130,11 @@ def kl_div(
     x, y = real("input", input), real("target", target)
     broadcastable(input=x, target=y)
     if log_target:
-        # The limit at y = -inf is 0, whatever x is.
-        loss = np.where(y == -np.inf, 0.0, np.exp(y) * (y - x))
+        # The limit at y = -inf is 0, whatever number x is.
+        loss = np.where((y == -np.inf) & (x == x), 0.0, np.exp(y) * (y - x))
     else:
         loss = y * (np.log(y) - x)
-        loss = with_derivative_of(np.where(y == 0, 0.0, loss), lambda: loss)
+        loss = with_derivative_of(np.where((y == 0) & (x == x), 0.0, loss), lambda: loss)
     if reduction == "batchmean":
         total = reduce(loss, "sum")
         return total / x.shape[0] if x.ndim else total

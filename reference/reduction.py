@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import Array
+from .dispatch import Array, with_derivative_of
 from .validation import require
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -20,6 +20,18 @@ def check(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
     """
     names = ", ".join(map(repr, allowed))
     require(reduction in allowed, f"reduction must be one of {names}, got {reduction!r}")
+
+
+def weighed(weight: Any, term: Any) -> Any:
+    """Weight times term; 0 where the weight is 0 and the term infinite, as in 0 log 0, which is the limit.
+
+    Args:
+        weight: a probability or a weight, broadcastable with `term`.
+        term: any numbers; what is nan stays nan.
+    """
+    vanishes = (weight == 0) & ((term == np.inf) | (term == -np.inf))
+    plain = weight * term
+    return with_derivative_of(np.where(vanishes, 0.0, plain), lambda: plain)
 
 
 def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:

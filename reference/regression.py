@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .dispatch import Array
-from .reduction import reduce
+from .reduction import reduce, weighed
 from .validation import broadcastable, optional_real, real, require
 
 
@@ -55,7 +55,7 @@ def l1_loss(
     """
     loss = np.abs(_difference(input, target))
     w = _weights(weight, input)
-    return reduce(loss if w is None else loss * w, reduction, w)
+    return reduce(loss if w is None else weighed(w, loss), reduction, w)
 
 
 @np.errstate(all="ignore")
@@ -87,7 +87,7 @@ def mse_loss(
     d = _difference(input, target)
     loss = d * d
     w = _weights(weight, input)
-    return reduce(loss if w is None else loss * w, reduction, w)
+    return reduce(loss if w is None else weighed(w, loss), reduction, w)
 
 
 @np.errstate(all="ignore")
@@ -155,4 +155,4 @@ def huber_loss(
     m = np.minimum(d, delta)
     loss = m * (d - 0.5 * m)
     w = _weights(weight, input)
-    return reduce(loss if w is None else loss * w, reduction)
+    return reduce(loss if w is None else weighed(w, loss), reduction)
