@@ -134,10 +134,14 @@ def _base_seed(config: pytest.Config) -> int:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for ``cell`` every selected cell; absent devices are marked as skipped."""
+    """Give a test that asks for ``cell`` every selected cell, or those of each ``corner``, if it asks for that.
+
+    Absent devices are marked as skipped.
+    """
     if "cell" not in metafunc.fixturenames:
         return
     from .cells import all_cells
+    from .corners import CORNERS
     from .devices import absence, default_devices
 
     option = metafunc.config.option
@@ -148,6 +152,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
     absent = {cell.device: absence(cell.device) for cell in cells}
     marks = {device: [pytest.mark.skip(reason=reason)] for device, reason in absent.items() if reason}
+    if "corner" in metafunc.fixturenames:
+        pairs = [(corner, cell) for corner in CORNERS for cell in cells if corner.lies_in(cell)]
+        metafunc.parametrize(
+            ("corner", "cell"),
+            [
+                pytest.param(
+                    corner,
+                    cell,
+                    id=f"{corner.slug}-{cell.format.name}-{cell.device}",
+                    marks=marks.get(cell.device, ()),
+                )
+                for corner, cell in pairs
+            ],
+        )
+        return
     metafunc.parametrize(
         "cell", [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
     )

@@ -132,8 +132,12 @@ def test_bounds_of_derivatives_betray_an_error_of_64_roundoffs_in_every_element(
             observed = form.nearest(np.asarray(wrong, dtype=np.float64))
             betrayed.update([] if judge(observed, truth).conforms else [what])
 
-    for cell in all_cells([row], [name], ["cpu"]):
-        run_drawn(cell, 0, inject, differentiations(row.cases(form, cell.reduction), form, twice=twice))
+    for seed in range(4):  # some arguments are rare
+        for cell in all_cells([row], [name], ["cpu"]):
+            drawn = differentiations(row.cases(form, cell.reduction), form, twice=twice)
+            run_drawn(cell, seed, inject, drawn)
+        if betrayed == met:
+            break
     assert met
     assert betrayed == met
 
