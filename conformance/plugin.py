@@ -134,7 +134,7 @@ def _base_seed(config: pytest.Config) -> int:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for ``cell`` every selected cell, or those of each ``corner``, if it asks for that.
+    """Give a test that asks for ``cell`` every selected cell, and one that asks for ``corner`` those of each.
 
     Absent devices are marked as skipped.
     """

@@ -215,7 +215,8 @@ DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.divide: (lambda c, y, a, b: c / b, lambda c, y, a, b: -c * (y / b)),
     np.negative: (lambda c, y, a: -c,),
     np.absolute: (lambda c, y, a: c * _slope(-1, 1, a),),
-    np.sqrt: (lambda c, y, a: c / (2 * y),),
+    # Of an infinite root the derivative is 0, but what it is multiplied with is infinite.
+    np.sqrt: (lambda c, y, a: c / (2 * np.where(y == np.inf, np.nan, y)),),
     np.exp: (lambda c, y, a: _times(c, y),),
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),

@@ -18,7 +18,6 @@ from .shared import (
     NO_LIMIT,
     NO_MEAN,
     NO_SUM,
-    ROUNDED,
     ROWS,
     SCALAR,
 )
@@ -79,7 +78,8 @@ CORNERS: tuple[Corner, ...] = (
         corner(loss, "more rows than the largest half", FITS, 1.0, **_vectors(loss, ROWS, 1))
         for loss in (COSINE, TRIPLET, DISTANCE)
     ),
-    corner(COSINE, "identical", NO_ANGLE, [1e-12 / 25], input1=[[3.0, 4.0]], input2=[[3.0, 4.0]], target=[1.0], **NONE),
+    corner(COSINE, "identical", NO_ANGLE, [1e-12 / 25],
+           input1=[[3.0, 4.0]], input2=[[3.0, 4.0]], target=[1.0], **NONE),
     corner(COSINE, "opposite", NO_ANGLE, [2 - 1e-12],
            input1=[[1.0, 0.0]], input2=[[-1.0, 0.0]], target=[1.0], **NONE),
     corner(COSINE, "orthogonal", "the cosine is 0", [1.0, 0.0],

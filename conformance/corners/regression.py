@@ -38,7 +38,8 @@ def _each(loss: str) -> tuple[Corner, ...]:
         corner(loss, "empty batch, none", NO_ELEMENTS, [], input=[], target=[], reduction="none"),
         corner(loss, "0-d", SCALAR, four, input=np.array(-4.0), target=np.array(0.0)),
         corner(loss, "0-d, none", SCALAR, four, input=np.array(0.0), target=np.array(4.0), reduction="none"),
-        corner(loss, "equal", PERFECT, 0.0, input=["max", 1.0, "subnormal"], target=["max", 1.0, "subnormal"]),
+        corner(loss, "equal", PERFECT, 0.0,
+               input=["max", 1.0, "subnormal"], target=["max", 1.0, "subnormal"]),
         corner(loss, "zeros of both signs", SIGNED_ZERO, [0.0, 0.0],
                input=[-0.0, 0.0], target=[0.0, -0.0], reduction="none"),
         corner(loss, "where branches meet", ROUNDED, [one, one],
@@ -58,7 +59,8 @@ def _each(loss: str) -> tuple[Corner, ...]:
 
 def _linear(loss: str) -> tuple[Corner, ...]:
     return (
-        corner(loss, "sum overflows, mean fits", FITS, lambda f: f.max / 2 - (0 if loss == "l1_loss" else 0.5),
+        corner(loss, "sum overflows, mean fits", FITS,
+               lambda f: f.max / 2 - (0 if loss == "l1_loss" else 0.5),
                input=["half max"] * 4, target=[0.0] * 4),
         corner(loss, "difference of the ends", "the true value is beyond the format", INF,
                input=["max"], target=["-max"]),
@@ -79,7 +81,8 @@ def _weighted(loss: str) -> tuple[Corner, ...]:
                0.0 if loss == "huber_loss" else NAN, input=[4.0], target=[0.0], weight=[0.0]),
         corner(loss, "negative weight", "nothing documents that weights are positive", -four,
                input=[4.0], target=[0.0], weight=[-1.0], reduction="sum"),
-        corner(loss, "weight of an empty batch", NO_SUM, 0.0, input=[], target=[], weight=[], reduction="sum"),
+        corner(loss, "weight of an empty batch", NO_SUM, 0.0,
+               input=[], target=[], weight=[], reduction="sum"),
     )  # fmt: skip
 
 
@@ -101,7 +104,8 @@ CORNERS: tuple[Corner, ...] = (
            reduction="none"),
     corner("huber_loss", "delta infinite", "the first branch holds everywhere: half of mse_loss", [2.0],
            input=[2.0], target=[0.0], delta=INF, reduction="none"),
-    corner("huber_loss", "delta tiny", "the second branch: delta (d - delta / 2)", [2.0**-14 * (2 - 2.0**-15)],
+    corner("huber_loss", "delta tiny", "the second branch: delta (d - delta / 2)",
+           [2.0**-14 * (2 - 2.0**-15)],
            input=[2.0], target=[0.0], delta=2.0**-14, reduction="none", formats=("float64", "float32")),
     corner("huber_loss", "delta tiny and difference infinite", LIMIT, [INF],
            input=[INF], target=[0.0], delta=2.0**-10, reduction="none"),

@@ -9,7 +9,7 @@ from typing import Any
 from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where
-from .record import Divergence, eps_vanishes, smoothed_bytes, variance_refused, weights_unexpanded
+from .record import Divergence, eps_vanishes, is_empty, smoothed_bytes, variance_refused, weights_unexpanded
 
 
 def _row(
@@ -95,6 +95,39 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _row("gradient-weightless", "nan", where.weightless_not_finite, WEIGHTLESS,
          NAN_INPUT, f"F.multilabel_soft_margin_loss(x, {ZERO}, {ZERO})", "[0]",
          NAN, 0.0),
+    _row("gradient-infinite", "nan", where.nan_at_infinity,
+         "log softmax is nan if a logit is +inf; of a single one the limit is 0, and -inf for the others",
+         "torch.tensor([math.inf, 0.0])", "F.cross_entropy(x, torch.tensor(1))", "[0]", NAN, 1.0),
+    _row("gradient-infinite", "nan", where.nan_at_infinity,
+         "the derivative exp(y) (y - x + 1) is 0 times infinity at y = -inf, where it tends to 0",
+         "torch.tensor([-math.inf])", f"F.kl_div({ZERO}, x, reduction='sum', log_target=True)", "[0]",
+         NAN, 0.0),
+    _row("gradient-infinite", "nan", where.nan_at_infinity,
+         "where max(0, .) is 0, its derivative 0 is multiplied with an infinite difference",
+         ONE, f"F.margin_ranking_loss(torch.tensor([math.inf]), {ZERO}, x)", "[0]", NAN, 0.0),
+    _row("gradient-infinite", "nan", where.nan_at_infinity,
+         "where max(0, .) is 0, its derivative 0 is multiplied with inf / inf",
+         "torch.tensor([math.inf])", f"F.triplet_margin_loss({ZERO}, {ONE}, x)", "[0]", NAN, 0.0),
+    _row("gradient-infinite", "nan", where.nan_at_infinity,
+         "where max(0, .) is 0, its derivative 0 is multiplied with inf / inf",
+         "torch.tensor([math.inf])", f"F.triplet_margin_with_distance_loss({ZERO}, {ONE}, x)", "[0]",
+         NAN, 0.0),
+    _row("gradient-infinite", "nan", where.nan_at_infinity,
+         "the derivative by a class whose probability is 0 is nan, although no alignment passes there",
+         "torch.tensor([[[-math.inf, 0.0]]])",
+         "F.ctc_loss(x, torch.tensor([[1]]), (1,), (1,))", "[0, 0, 0]", NAN, 0.0),
+    _row("gradient-half-count", "overflow", where.total_weight_overflows,
+         "the sum of weights is kept in half precision, whose infinity makes the gradient 0",
+         "torch.zeros(66000, 1).half()", "F.nll_loss(x, torch.zeros(66000).long())", "[0, 0]",
+         0.0, -1.5151515e-5, formats=HALF),
+    _row("gradient-half-count", "overflow", where.total_weight_overflows,
+         "the sum of weights is kept in half precision, whose infinity makes the gradient 0",
+         "torch.zeros(66000, 2).half()", "F.cross_entropy(x, torch.zeros(66000).long())", "[0, 1]",
+         0.0, 7.5757576e-6, formats=HALF),
+    _row("gradient-empty", "error", is_empty,
+         "no frames, or no sequences, are refused; without a frame, an empty target has loss 0",
+         "torch.empty(0, 1, 2)", "F.ctc_loss(x, torch.empty(1, 0).long(), (0,), (0,))", ".sum()",
+         "RuntimeError", 0.0),
     _row("gradient-uint8", "error", smoothed_bytes,
          "labels in uint8 are taken, but not together with weights, smoothing and the mean",
          "torch.zeros(1, 2)",

@@ -15,6 +15,9 @@ from .record import (
     eps_vanishes,
     exp_overflows,
     intermediate_overflows,
+    is_empty,
+    nan_at_infinity,
+    nan_is_swallowed,
     pairs_whose_norms_vanish,
     reduced_by,
     smoothed_bytes,
@@ -129,7 +132,60 @@ OVERFLOWS = (
     ),
 )  # fmt: skip
 
+ZERO_TIMES_INFINITY = "0 times infinity is nan; the limit, as in 0 log 0, is 0"
+SWALLOWED = "max(0, .) of nan is 0, so a nan score, or a difference of equal infinities, goes unnoticed"
+
+
+def _infinite(
+    loss: str, reason: str, witness: str, truth: float = 0.0, id: str = "infinite", upstream: str = ""
+) -> Divergence:
+    name = f"{loss}-{id}"
+    return Divergence(name, loss, "nan", nan_at_infinity, reason, witness, math.nan, truth, upstream=upstream)
+
+
+INFINITE = (
+    _infinite("l1_loss", ZERO_TIMES_INFINITY,
+              "F.l1_loss(torch.tensor(math.inf), torch.zeros(()), weight=torch.zeros(()), reduction='sum')"),
+    _infinite("mse_loss", ZERO_TIMES_INFINITY,
+              "F.mse_loss(torch.tensor(math.inf), torch.zeros(()), weight=torch.zeros(()), reduction='sum')"),
+    _infinite("huber_loss", ZERO_TIMES_INFINITY,
+              "F.huber_loss(torch.tensor(math.inf), torch.zeros(()), weight=torch.zeros(()))"),
+    _infinite("cross_entropy",
+              "log softmax is nan if a logit is +inf; of a single one the limit is 0, -inf for others; and "
+              "what weighs nothing, or has probability 0, is nan at a log-probability of -inf, not 0",
+              "F.cross_entropy(torch.tensor([math.inf, 0.0]), torch.tensor(0))"),
+    _infinite("nll_loss", ZERO_TIMES_INFINITY,
+              "F.nll_loss(torch.tensor([-math.inf]), torch.tensor(0), torch.zeros(1), reduction='sum')"),
+    _infinite("binary_cross_entropy_with_logits",
+              "x - x y + log(1 + exp(-x)) is inf - inf or 0 times inf; the loss of a right answer tends to 0",
+              "F.binary_cross_entropy_with_logits(torch.tensor(-math.inf), torch.tensor(0.0))",
+              upstream="https://github.com/pytorch/pytorch/issues/49844"),
+    _infinite("multilabel_soft_margin_loss",
+              "0 times log sigmoid(-inf) is nan; the loss of a right answer tends to 0",
+              "F.multilabel_soft_margin_loss(torch.tensor([-math.inf]), torch.tensor([0.0]))"),
+    _infinite("poisson_nll_loss",
+              "exp(x) - y x is 0 times inf or inf - inf; it tends to 0 for y = 0, x = -inf, to inf at inf",
+              "F.poisson_nll_loss(torch.tensor(-math.inf), torch.tensor(0.0))"),
+    _infinite("kl_div",
+              "y (log y - x) is 0 times inf where the probability y is 0; its limit is 0, as in 0 log 0",
+              "F.kl_div(torch.tensor([-math.inf]), torch.tensor([0.0]), reduction='sum')"),
+    Divergence(
+        "multi_margin_loss-nan", "multi_margin_loss", "nan", nan_is_swallowed, SWALLOWED,
+        "F.multi_margin_loss(torch.tensor([math.nan, 0.0]), torch.tensor(0))", 0.0, math.nan,
+    ),
+    Divergence(
+        "multilabel_margin_loss-nan", "multilabel_margin_loss", "nan", nan_is_swallowed, SWALLOWED,
+        "F.multilabel_margin_loss(torch.tensor([math.nan, 0.0]), torch.tensor([0, -1]))", 0.0, math.nan,
+    ),
+)  # fmt: skip
+
 OTHERS = (
+    Divergence(
+        "ctc_loss-empty", "ctc_loss", "error", is_empty,
+        "no frames, or no sequences, are refused; without a frame, an empty target has loss 0",
+        "F.ctc_loss(torch.empty(0, 1, 2), torch.empty(1, 0).long(), (0,), (0,))", "RuntimeError", 0.0,
+        upstream="https://github.com/pytorch/pytorch/pull/123193",
+    ),
     Divergence(
         "soft_margin_loss-exp", "soft_margin_loss", "overflow",
         lambda m: m.worst is not None and m.worst.kind == "overflow"
@@ -225,4 +281,4 @@ OTHERS = (
     ),
 )  # fmt: skip
 
-DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + OTHERS
+DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + INFINITE + OTHERS

@@ -12,6 +12,7 @@ import torch
 
 from reference import FORMATS, Array, Format
 from reference.embedding import COSINE_EPSILON
+from strategies import is_real
 
 from ..judging import expect, judge
 from ..mismatch import Mismatch
@@ -111,6 +112,37 @@ def pairs_whose_norms_vanish(mismatch: Mismatch) -> Array:
     return np.asarray(
         np.minimum(np.minimum(first, second), first * second) < mismatch.case.format.smallest_normal
     )
+
+
+def infinity_counts(mismatch: Mismatch) -> bool:
+    """Whether an argument holds an infinite number, of a sample that is not ignored."""
+    given = arguments_of(mismatch)
+    if mismatch.loss.name in ("cross_entropy", "nll_loss") and not is_real(given["target"]):
+        x, y = given["input"], given["target"]
+        kept = np.expand_dims(y != given.get("ignore_index", -100), 0 if x.ndim == 1 else 1)
+        return bool(np.any(np.isinf(x) & kept))
+    return any(np.any(np.isinf(value)) for value in given.values() if is_real(value))
+
+
+def nan_at_infinity(mismatch: Mismatch) -> bool:
+    """The result is nan, for an infinite number that counts, and the formula has a limit there."""
+    if mismatch.worst is None or not np.isnan(mismatch.worst.observed) or np.isnan(mismatch.worst.expected):
+        return False
+    return infinity_counts(mismatch)
+
+
+def nan_is_swallowed(mismatch: Mismatch) -> bool:
+    """The result is a number although a score is nan, or a difference of scores is."""
+    if mismatch.worst is None or np.isnan(mismatch.worst.observed):
+        return False
+    return bool(np.isnan(mismatch.worst.expected)) and not np.all(
+        np.isfinite(mismatch.case.arguments["input"])
+    )
+
+
+def is_empty(mismatch: Mismatch) -> bool:
+    """Torch refuses log-probabilities without elements."""
+    return "log_probs tensor must not be empty" in mismatch.problem
 
 
 def exp_overflows(exponent: Array, format: Format) -> Array:

@@ -11,7 +11,7 @@ from strategies import weightless
 
 from ..judging import expect
 from ..mismatch import GradientMismatch
-from .record import arguments_of, exp_overflows, pairs_whose_norms_vanish, reduced_by
+from .record import arguments_of, exp_overflows, infinity_counts, pairs_whose_norms_vanish, reduced_by
 
 
 def intermediate_overflows(m: GradientMismatch) -> bool | Array:
@@ -30,6 +30,23 @@ def intermediate_overflows(m: GradientMismatch) -> bool | Array:
 def is_nan(m: GradientMismatch) -> Array:
     """Which elements are nan."""
     return np.isnan(m.observed) if m.observed is not None else np.asarray(False)
+
+
+def nan_at_infinity(m: GradientMismatch) -> bool | Array:
+    """Elements that are nan, for an infinite number, and the derivative has a limit there."""
+    if m.expected is None or not infinity_counts(m):
+        return False
+    return np.asarray(is_nan(m) & ~np.isnan(m.expected.value))
+
+
+def total_weight_overflows(m: GradientMismatch) -> bool | Array:
+    """The mean of so many samples that the sum of their weights is beyond the format."""
+    given = arguments_of(m)
+    if m.observed is None or not reduced_by(m, "mean") or given["target"].dtype.kind == "f":
+        return False
+    kept = given["target"][given["target"] != given.get("ignore_index", -100)]
+    total = np.sum(given["weight"][kept]) if "weight" in given else kept.size
+    return np.asarray(m.observed == 0) if total > m.case.format.max else False
 
 
 def nothing_weighs(m: GradientMismatch) -> bool | Array:

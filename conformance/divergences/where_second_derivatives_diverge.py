@@ -150,3 +150,14 @@ def distance_is_zero(m: SecondMismatch) -> bool | Array:
     zero = [pairwise_distance(a, b, np.inf, eps) ** 2 < tiny for a, b in pairs]
     rows = np.expand_dims(np.any(zero, axis=0), -1)
     return _spoils(m, np.broadcast_to(rows, anchor.shape))
+
+
+def components_are_equal(m: SecondMismatch) -> bool | Array:
+    """Where two vectors of a triplet have equal components, and |d|^p, p < 2, no second derivative."""
+    given = arguments_of(m)
+    if not 1 < given.get("p", 2.0) < 2:
+        return False
+    anchor, positive, negative = (given[name] for name in ("anchor", "positive", "negative"))
+    pairs = [(anchor, positive), (anchor, negative), (positive, negative)]
+    equal = np.any([a - b + given.get("eps", 1e-6) == 0 for a, b in pairs], axis=0)
+    return _spoils(m, equal)
