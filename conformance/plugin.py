@@ -133,24 +133,24 @@ def _base_seed(config: pytest.Config) -> int:
     return int(config.getoption("hypothesis_seed", None) or 0)
 
 
+@pytest.hookimpl(trylast=True)  # a device comes last in a test's id
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for ``cell`` every selected cell; absent devices are marked as skipped."""
-    if "cell" not in metafunc.fixturenames:
-        return
+    """Give a test every selected ``cell`` or ``device``; absent devices are marked as skipped."""
     from .cells import all_cells
     from .devices import absence, default_devices
 
     option = metafunc.config.option
-    cells = all_cells(
-        selected_losses(metafunc.config),
-        [name for name in FORMATS if not option.dtype or name in option.dtype],
-        list(dict.fromkeys(option.device)) or default_devices(),
-    )
-    absent = {cell.device: absence(cell.device) for cell in cells}
+    devices = list(dict.fromkeys(option.device)) or default_devices()
+    absent = {device: absence(device) for device in devices}
     marks = {device: [pytest.mark.skip(reason=reason)] for device, reason in absent.items() if reason}
-    metafunc.parametrize(
-        "cell", [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
-    )
+    if "cell" in metafunc.fixturenames:
+        formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
+        cells = all_cells(selected_losses(metafunc.config), formats, devices)
+        metafunc.parametrize(
+            "cell", [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
+        )
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", [pytest.param(name, marks=marks.get(name, ())) for name in devices])
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
@@ -209,7 +209,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     drifts = [value for name, value in properties if name == "drift"]
     for drift in drifts:
         terminalreporter.line(f"drift at a kink: {drift}")
-    if not tallies:
+    known = Counter(value for name, value in properties if name == "known")
+    if not tallies and not known:
         return
     terminalreporter.section("torch-loss-conformance")
     for of in dict.fromkeys(tally["of"] for tally in tallies):
@@ -220,7 +221,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         )
         for line in worst_table(part):
             terminalreporter.line(line)
-    known: Counter[str] = Counter()
     for tally in tallies:
         known.update(tally["known"])
     for divergence, count in sorted(known.items()):
