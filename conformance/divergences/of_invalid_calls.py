@@ -109,6 +109,14 @@ DIVERGENCES = (
         "4.5 is no class, and is taken for 4", targets="torch.tensor([[1.0, 2.0], [3.0, 4.5]])",
     ),
     Divergence(
+        "l1_loss-accepts-weight-shape", "l1_loss", "no error",
+        lambda row: row.violation in ("weight-shape", "weight-too-long"),
+        "where a device is set for new tensors, calls go by way of __torch_function__ and lose the weight",
+        "x, y, w = torch.zeros(2), torch.ones(2), torch.ones(3)\n"
+        "with torch.device('cpu'):\n    got = F.l1_loss(x, y, weight=w)\ngot",
+        1.0, "ValueError", of=OF, devices=("cuda", "xpu", "mps"),
+    ),
+    Divergence(
         "binary_cross_entropy_with_logits-dtype-of-target", LOGITS.loss, "convention", _follows_target,
         "the result has the dtype of target, be it narrower than that of input: neither promoted nor refused",
         BITS.format(LOGITS.loss, "torch.zeros(3, dtype=torch.float64), torch.ones(3)"), 32.0, 64.0, of=OF,
