@@ -115,6 +115,7 @@ DIVERGENCES = (
         "x, y, w = torch.zeros(2), torch.ones(2), torch.ones(3)\n"
         "with torch.device('cpu'):\n    got = F.l1_loss(x, y, weight=w)\ngot",
         1.0, "ValueError", of=OF, devices=("cuda", "xpu", "mps"),
+        upstream="https://github.com/pytorch/pytorch/pull/193003",
     ),
     Divergence(
         "binary_cross_entropy_with_logits-dtype-of-target", LOGITS.loss, "convention", _follows_target,
