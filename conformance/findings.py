@@ -65,7 +65,8 @@ def _kinds() -> list[str]:
 
 def _finding(record: Divergence) -> str:
     facts = [
-        f"**{OF[record.of].capitalize()}**, *{record.kind}*: gives `{record.gives}`, right is `{record.truth}`.",
+        f"**{OF[record.of].capitalize()}**, *{record.kind}*: "
+        f"gives `{record.gives}`, right is `{record.truth}`.",
         f"{record.reason[0].upper()}{record.reason[1:]}.",
         f"Seen in torch {_versions(record)}; {_formats(record)}; {_devices(record)}.",
     ]

@@ -133,43 +133,36 @@ def _base_seed(config: pytest.Config) -> int:
     return int(config.getoption("hypothesis_seed", None) or 0)
 
 
+@pytest.hookimpl(trylast=True)  # a device comes last in a test's id
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for ``cell`` every selected cell, and one that asks for ``corner`` those of each.
+    """Give a test every selected ``cell`` or ``device``, and one that asks for ``corner`` the cells of each.
 
     Absent devices are marked as skipped.
     """
-    if "cell" not in metafunc.fixturenames:
-        return
     from .cells import all_cells
     from .corners import CORNERS
     from .devices import absence, default_devices
 
     option = metafunc.config.option
-    cells = all_cells(
-        selected_losses(metafunc.config),
-        [name for name in FORMATS if not option.dtype or name in option.dtype],
-        list(dict.fromkeys(option.device)) or default_devices(),
-    )
-    absent = {cell.device: absence(cell.device) for cell in cells}
-    marks = {device: [pytest.mark.skip(reason=reason)] for device, reason in absent.items() if reason}
+    devices = list(dict.fromkeys(option.device)) or default_devices()
+    absent = {device: absence(device) for device in devices}
+
+    def on(device: str, *values: Any, id: str | None = None) -> Any:
+        reason = absent[device]
+        return pytest.param(*values, id=id, marks=[pytest.mark.skip(reason=reason)] if reason else ())
+
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", [on(device, device) for device in devices])
+    if "cell" not in metafunc.fixturenames:
+        return
+    formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
+    cells = all_cells(selected_losses(metafunc.config), formats, devices)
     if "corner" in metafunc.fixturenames:
         pairs = [(corner, cell) for corner in CORNERS for cell in cells if corner.lies_in(cell)]
-        metafunc.parametrize(
-            ("corner", "cell"),
-            [
-                pytest.param(
-                    corner,
-                    cell,
-                    id=f"{corner.slug}-{cell.format.name}-{cell.device}",
-                    marks=marks.get(cell.device, ()),
-                )
-                for corner, cell in pairs
-            ],
-        )
-        return
-    metafunc.parametrize(
-        "cell", [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
-    )
+        every = [on(cell.device, corner, cell, id=corner.identifier(cell)) for corner, cell in pairs]
+        metafunc.parametrize(("corner", "cell"), every)
+    else:
+        metafunc.parametrize("cell", [on(cell.device, cell, id=str(cell)) for cell in cells])
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
@@ -228,7 +221,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     drifts = [value for name, value in properties if name == "drift"]
     for drift in drifts:
         terminalreporter.line(f"drift at a kink: {drift}")
-    if not tallies:
+    known = Counter(value for name, value in properties if name == "known")
+    if not tallies and not known:
         return
     terminalreporter.section("torch-loss-conformance")
     for of in dict.fromkeys(tally["of"] for tally in tallies):
@@ -239,7 +233,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         )
         for line in worst_table(part):
             terminalreporter.line(line)
-    known: Counter[str] = Counter()
     for tally in tallies:
         known.update(tally["known"])
     for divergence, count in sorted(known.items()):

@@ -80,9 +80,15 @@ def test_no_module_is_a_drawer(module: str) -> None:
     assert not re.search(r"\b(utils?|helpers?|misc|common)$", module)
 
 
-def test_families_have_the_same_names_in_both_rooms() -> None:
+def test_families_have_the_same_names_in_all_rooms() -> None:
     families = {"regression", "classification", "binary", "distribution", "embedding", "sequence"}
-    for room in ("reference", "strategies", "meta_tests.fifty_digits", "meta_tests.corners"):
+    for room in (
+        "reference",
+        "strategies",
+        "conformance.invalid",
+        "meta_tests.fifty_digits",
+        "meta_tests.corners",
+    ):
         assert {f"{room}.{family}" for family in families} <= set(MODULES)
 
 

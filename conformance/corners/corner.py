@@ -61,6 +61,10 @@ class Corner:
         """The name as it stands in a test's id."""
         return f"{self.loss}-{re.sub('[^a-z0-9]+', '_', self.name.lower())}"
 
+    def identifier(self, cell: Cell) -> str:
+        """The coordinates in a test's id."""
+        return f"{self.slug}-{cell.format.name}-{cell.device}"
+
     def lies_in(self, cell: Cell) -> bool:
         """Whether a cell is of this loss and reduction, and of one of the formats."""
         reduction = self.arguments.get("reduction", "mean")

@@ -10,14 +10,18 @@ import numpy as np
 
 from reference import Array
 
+from ..invalid import Invalid, Promotion
 from ..mismatch import Mismatch
-from . import of_gradients, of_second_derivatives, of_values
+from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values
 from .record import Divergence
 
-__all__ = ["DIVERGENCES", "Divergence", "covering"]
+__all__ = ["DIVERGENCES", "Divergence", "covering", "on_record"]
 
 DIVERGENCES: tuple[Divergence, ...] = (
-    of_values.DIVERGENCES + of_gradients.DIVERGENCES + of_second_derivatives.DIVERGENCES
+    of_values.DIVERGENCES
+    + of_gradients.DIVERGENCES
+    + of_second_derivatives.DIVERGENCES
+    + of_invalid_calls.DIVERGENCES
 )
 
 
@@ -35,4 +39,12 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
                 hit = mismatch.worst is not None and bool(covered[mismatch.worst.index])
             if hit:
                 return record, covered
+    return None
+
+
+def on_record(row: Invalid | Promotion, device: str) -> Divergence | None:
+    """The record of a call that torch accepts on a device; None where that is new."""
+    for record in of_invalid_calls.DIVERGENCES:
+        if record.loss == row.loss and record.current and record.concerns(device) and record.covers(row):
+            return record
     return None

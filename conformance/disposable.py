@@ -1,0 +1,141 @@
+"""Calls that may end the process run in a process of their own; what they were stands in a journal.
+
+``python -m conformance.disposable JOURNAL DEVICE SECONDS`` reads calls as a JSON list from standard input and
+makes those that the journal does not have yet. A call is in the journal before it is made.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+ROOT = Path(__file__).parent.parent
+HANGS = "no answer"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a call.
+
+    Attributes:
+        gives: the number it gave, of more than one their sum; or the name of an exception; or how the process
+            ended.
+        classes: names of the exception's class and of those it is derived from.
+        message: the first line of what the exception says.
+    """
+
+    gives: float | str
+    classes: tuple[str, ...] = ()
+    message: str = ""
+
+    def __str__(self) -> str:
+        """What a person reads of it."""
+        return f"{self.gives}: {self.message}" if self.message else str(self.gives)
+
+
+def attempt(call: str, device: str) -> Outcome:
+    """Make a call, torch code, with new tensors on a device."""
+    try:
+        # On the CPU no device is set, which would send all calls by way of __torch_function__.
+        elsewhere = nullcontext() if device == "cpu" else torch.device(device)
+        with warnings.catch_warnings(), elsewhere:
+            warnings.simplefilter("ignore")  # a warning is no refusal
+            result = eval(call, {"torch": torch, "F": F})
+            # Devices that work on their own tell of an error only when they are asked for the number.
+            return Outcome(complex(result.detach().sum().item()).real)
+    except Exception as error:
+        classes = tuple(cls.__name__ for cls in type(error).__mro__)
+        return Outcome(classes[0], classes, str(error).strip().split("\n")[0])
+
+
+def attempt_apart(
+    calls: Sequence[str], device: str, journal: Path, seconds: float = 30
+) -> dict[str, Outcome]:
+    """Make calls in a disposable process, and in another one those that remain when it ends before its time.
+
+    Args:
+        calls: torch code.
+        device: where tensors are made.
+        journal: a file that does not exist yet.
+        seconds: how long a call may take.
+    """
+    command = [sys.executable, "-m", "conformance.disposable", str(journal), device, str(seconds)]
+    journal.touch()
+    outcomes: dict[str, Outcome] = {}
+    while not outcomes.keys() >= set(calls):
+        run = subprocess.run(command, cwd=ROOT, input=json.dumps(list(calls)), capture_output=True, text=True)
+        begun, ended = _read(journal)
+        outcomes |= ended
+        unanswered = [call for call in begun if call not in outcomes]
+        if not unanswered and run.returncode:
+            raise RuntimeError(f"the disposable process does not work:\n{run.stderr}")
+        outcomes |= {call: Outcome(_end(run)) for call in unanswered}
+    return outcomes
+
+
+def _end(run: subprocess.CompletedProcess[str]) -> str:
+    """How a process ended."""
+    if run.returncode < 0:
+        return signal.Signals(-run.returncode).name
+    return HANGS if "Timeout (" in run.stderr else f"exit status {run.returncode}"
+
+
+def _read(journal: Path) -> tuple[list[str], dict[str, Outcome]]:
+    """The calls that were begun, and the outcomes of those that ended."""
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    ended = {
+        line["call"]: Outcome(**{**line["outcome"], "classes": tuple(line["outcome"]["classes"])})
+        for line in lines
+        if "outcome" in line
+    }
+    return [line["call"] for line in lines if "outcome" not in line], ended
+
+
+def _write(journal: Path, **line: Any) -> None:
+    with journal.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_spent(device: str) -> bool:
+    """Whether an error outlives its call, as an assertion on an accelerator does."""
+    try:
+        torch.zeros(1, device=device).item()
+    except RuntimeError:
+        return True
+    return False
+
+
+def main(journal: Path, device: str, seconds: float) -> None:
+    """Make the calls on standard input, until one ends the process or spoils the device for the others."""
+    torch.set_num_threads(1)
+    # What is read before it is written is nan. Kernels without a deterministic form run all the same.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    begun, _ = _read(journal)
+    for call in json.load(sys.stdin):
+        if call not in begun:
+            _write(journal, call=call)
+            faulthandler.dump_traceback_later(seconds, exit=True)
+            outcome = attempt(call, device)
+            faulthandler.cancel_dump_traceback_later()
+            _write(journal, call=call, outcome=asdict(outcome))
+            if outcome.classes and _is_spent(device):
+                return
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]))

@@ -1,0 +1,125 @@
+"""A row of the tables: an invalid call, made of a valid one by changing one argument."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+
+from ..losses import LOSSES
+
+# What tells a caller that an argument is wrong. NotImplementedError is a RuntimeError.
+SENSIBLE: tuple[type[Exception], ...] = (ValueError, RuntimeError, IndexError, TypeError)
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """A call that torch must refuse.
+
+    Attributes:
+        loss: name of the functional.
+        violation: what is wrong with the call.
+        call: the call as torch code.
+        valid: the valid call that differs from it in one argument.
+        argument: that argument.
+        way: "functional" or "module".
+        raises: the exceptions that conform.
+        dangerous: whether the call may read out of bounds or end the process.
+        or_gives: a number that conforms as well: nan where an option is nan, or the value of the formula
+            where numbers of another type have one.
+    """
+
+    loss: str
+    violation: str
+    call: str
+    valid: str
+    argument: str
+    way: str = "functional"
+    raises: tuple[type[Exception], ...] = SENSIBLE
+    dangerous: bool = False
+    or_gives: float | None = None
+
+    def __str__(self) -> str:
+        """The coordinates in a test's id."""
+        return f"{self.loss}-{self.violation}" + ("-module" if self.way == "module" else "")
+
+
+Rows = tuple[Invalid, ...]
+Writer = Callable[[str, Mapping[str, str]], str]
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A valid call: the loss, and its arguments as torch code."""
+
+    loss: str
+    arguments: Mapping[str, str] = field(hash=False)
+
+    @property
+    def call(self) -> str:
+        """The call as torch code."""
+        return functional(self.loss, self.arguments)
+
+    def with_(self, **arguments: str) -> Valid:
+        """The valid call with more arguments, or others."""
+        return Valid(self.loss, {**self.arguments, **arguments})
+
+    def but(
+        self, violation: str, *, dangerous: bool = False, or_gives: float | None = None, **change: str
+    ) -> Rows:
+        """The rows of the call with one argument changed: of the functional, and of the module's options."""
+        ((argument, _),) = change.items()
+        ways: dict[str, Writer] = {"functional": functional}
+        if argument in options(self.loss) and self._has_module():
+            ways["module"] = module
+        return tuple(
+            Invalid(
+                self.loss, violation, write(self.loss, {**self.arguments, **change}),
+                write(self.loss, self.arguments), argument, way, SENSIBLE, dangerous, or_gives,
+            )
+            for way, write in ways.items()
+        )  # fmt: skip
+
+    def _has_module(self) -> bool:
+        """Whether the module takes all arguments; a weighted l1_loss, mse_loss or huber_loss has none."""
+        cls = getattr(torch.nn, LOSSES[self.loss].module)
+        operands = self.arguments.keys() - options(self.loss)
+        return len(operands) == len(inspect.signature(cls.forward).parameters) - 1  # self
+
+
+def functional(loss: str, arguments: Mapping[str, str]) -> str:
+    """The call of a functional as torch code."""
+    return f"F.{loss}({_listed(arguments)})"
+
+
+def module(loss: str, arguments: Mapping[str, str]) -> str:
+    """The call of a module class as torch code: options to the constructor, tensors to ``forward``."""
+    given = {name: text for name, text in arguments.items() if name in options(loss)}
+    operands = [text for name, text in arguments.items() if name not in given]
+    return f"torch.nn.{LOSSES[loss].module}({_listed(given)})({', '.join(operands)})"
+
+
+@cache
+def options(loss: str) -> frozenset[str]:
+    """What the module's constructor takes; nothing where it is made of sizes, and not of tensors."""
+    cls: Any = getattr(torch.nn, LOSSES[loss].module, None)
+    if cls is None or loss == "linear_cross_entropy":
+        return frozenset()
+    return frozenset(inspect.signature(cls).parameters)
+
+
+def _listed(arguments: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={text}" for name, text in arguments.items())
+
+
+def bad_reductions(valid: Valid, *names: str) -> Rows:
+    """Reductions that are none: another word, each of these names, and what is no word."""
+    return (
+        *valid.but("reduction-unknown", reduction="'median'"),
+        *(row for name in names for row in valid.but(f"reduction-{name}", reduction=repr(name))),
+        *valid.but("reduction-a-number", reduction="7"),
+    )

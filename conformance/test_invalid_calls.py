@@ -1,0 +1,102 @@
+"""An invalid call raises an exception that tells so; it gives no number, hangs or ends the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from .disposable import Outcome, attempt, attempt_apart
+from .divergences import on_record
+from .invalid import PROMOTIONS, ROWS, Invalid, Promotion
+from .losses import LOSSES, Loss
+
+DANGEROUS = [LOSSES[name] for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous)]
+
+
+def conforms(row: Invalid, outcome: Outcome) -> bool:
+    """Whether torch may answer a call so."""
+    if isinstance(outcome.gives, float):
+        both = (outcome.gives, row.or_gives)
+        return outcome.gives == row.or_gives or all(number != number for number in both)
+    refused = {cls.__name__ for cls in row.raises} & set(outcome.classes)
+    return bool(refused) and "INTERNAL ASSERT" not in outcome.message
+
+
+def explain(row: Invalid, device: str, outcome: Outcome) -> str:
+    """What a person needs: what was called, what came, what is right and why, and a script."""
+    names = ", ".join(cls.__name__ for cls in row.raises)
+    instead = "" if row.or_gives is None else f", or {row.or_gives}"
+    lines = [
+        f"{row.loss} ({row.way}), {row.violation}, {device}: an invalid call that torch does not refuse",
+        f"    got   {outcome}",
+        f"    right an exception ({names}){instead}: the documentation excludes this {row.argument}",
+        f"    valid {row.valid}",
+    ]
+    return "\n".join(lines) + script(row.call, device, str(outcome))
+
+
+def script(call: str, device: str, comment: str) -> str:
+    """Plain torch code that shows what came."""
+    lines = ["import torch", "import torch.nn.functional as F", ""]
+    if device != "cpu":
+        lines.append(f"torch.set_default_device({device!r})")
+    lines.append(f"print({call})  # {comment}")
+    return "\n\nTo reproduce:\n\n" + "\n".join(f"    {line}" for line in lines) + "\n"
+
+
+def problem(row: Invalid, device: str, outcome: Outcome, record: Callable[[str, object], None]) -> str | None:
+    """What is wrong with an outcome, or None where it conforms or is on record, and then it is counted."""
+    if conforms(row, outcome):
+        return None
+    known = on_record(row, device)
+    if known is None:
+        return explain(row, device, outcome)
+    record("known", known.id)
+    return None
+
+
+def skip_if_missing(loss: str) -> None:
+    """Skip where the installed torch does not have a loss."""
+    if not hasattr(torch.nn.functional, loss):
+        pytest.skip(f"torch {torch.__version__} has no {loss}")
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.dangerous], ids=str)
+def test_invalid_call(row: Invalid, device: str, record_property: Callable[[str, object], None]) -> None:
+    """The call raises."""
+    skip_if_missing(row.loss)
+    wrong = problem(row, device, attempt(row.call, device), record_property)
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
+
+
+@pytest.mark.parametrize("loss", DANGEROUS, ids=lambda loss: loss.name)
+def test_dangerous_calls(
+    loss: Loss, device: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """All calls of a loss that may read out of bounds raise, in a process of their own."""
+    skip_if_missing(loss.name)
+    rows = [row for row in ROWS if row.dangerous and row.loss == loss.name]
+    outcomes = attempt_apart([row.call for row in rows], device, tmp_path / "journal")
+    problems = [problem(row, device, outcomes[row.call], record_property) for row in rows]
+    wrong = [text for text in problems if text]
+    if wrong:
+        pytest.fail(f"{len(wrong)} of {len(rows)} calls\n\n" + "\n".join(wrong), pytrace=False)
+
+
+@pytest.mark.parametrize("row", PROMOTIONS, ids=str)
+def test_mixed_dtypes(row: Promotion, device: str, record_property: Callable[[str, object], None]) -> None:
+    """Arguments of two dtypes are refused, or the result has the promoted dtype or that of the first."""
+    outcome = attempt(row.call, device)
+    refused = isinstance(outcome.gives, str) and "RuntimeError" in outcome.classes
+    if refused or outcome.gives in row.allowed:
+        return
+    known = on_record(row, device)
+    if known is None:
+        bits = " or ".join(map(str, sorted(row.allowed)))
+        text = f"{row.loss}, {row.violation}, {device}: {outcome} bits, not {bits}, and no RuntimeError"
+        pytest.fail(text + script(row.call, device, str(outcome)), pytrace=False)
+    record_property("known", known.id)
