@@ -393,8 +393,7 @@ def test_what_a_loss_does_not_depend_on_has_gradient_0() -> None:
 
 
 def test_gradients_of_variables_that_hold_variables_can_be_differentiated_again() -> None:
-    inner = Variable(np.array([3.0]))
-    outer = Variable(inner)
+    outer = Variable(inner := Variable(np.array([3.0])))
     (first,) = gradients(reference.mse_loss(outer, [0.0], reduction="sum"), Variable(np.array(1.0)), [outer])
     (second,) = gradients(first, np.ones(1), [inner])
     np.testing.assert_array_equal(first.value, [6])

@@ -20,7 +20,8 @@ OF = "invalid call"
 
 def _accepts(
     valid: Valid, violation: str, prefixes: tuple[str, ...], gives: float, reason: str, *,
-    since: str | None = None, until: str | None = None, upstream: str = "", **change: str,
+    kind: str = "no error", since: str | None = None, until: str | None = None, upstream: str = "",
+    **change: str,
 ) -> Divergence:  # fmt: skip
     """A record of all rows of a loss whose violation begins so; one changed argument is the witness."""
 
@@ -28,7 +29,7 @@ def _accepts(
         return row.violation.startswith(prefixes)
 
     return Divergence(
-        f"{valid.loss}-accepts-{violation}", valid.loss, "no error", covers, reason,
+        f"{valid.loss}-accepts-{violation}", valid.loss, kind, covers, reason,
         valid.with_(**change).call, gives, "ValueError", of=OF, since=since, until=until, upstream=upstream,
     )  # fmt: skip
 
@@ -96,7 +97,7 @@ DIVERGENCES = (
     _accepts(
         PADDED, "label-out-of-range",
         ("label-too-large", "label-negative", "label-far-too-large", "label-far-too-small"),
-        math.nan, LABEL_READS, upstream="https://github.com/pytorch/pytorch/issues/193794",
+        math.nan, LABEL_READS, kind="uninitialised", upstream="https://github.com/pytorch/pytorch/issues/193794",
         targets="torch.tensor([[1, 2], [3, 5]])",
     ),
     _accepts(

@@ -25,7 +25,7 @@ KINDS = {
     "underflow": "something on the way vanishes that the result depends on",
     "nan": "it is nan where the formula, or its limit, has a value",
     "accuracy": "it is a number, and farther off than rounding explains",
-    "uninitialised": "it is read from memory that nobody wrote",
+    "uninitialised": "it is read from memory that nobody wrote, or that belongs to something else",
     "convention": "it is computed by another formula than the documented one",
     "error": "a valid call raises",
     "no error": "an invalid call does not raise",
