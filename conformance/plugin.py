@@ -6,7 +6,7 @@ import difflib
 import importlib
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import settings
 from reference import FORMATS
 
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
-    from .cells import Tally
+    from .cells import Cell, Tally
     from .losses import Loss
 
 OLDEST_TORCH = "2.6"
@@ -134,14 +134,20 @@ def _base_seed(config: pytest.Config) -> int:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for ``cell`` every selected cell; absent devices are marked as skipped."""
-    if "cell" not in metafunc.fixturenames:
-        return
+    """Give a test that asks for ``cell`` every selected cell, or for ``instance`` every one of a law.
+
+    Absent devices are marked as skipped.
+    """
     from .cells import all_cells
     from .devices import absence, default_devices
+    from .laws import instances
 
+    every: dict[str, Callable[..., Sequence[Cell]]] = {"cell": all_cells, "instance": instances}
+    asked = next((name for name in every if name in metafunc.fixturenames), None)
+    if asked is None:
+        return
     option = metafunc.config.option
-    cells = all_cells(
+    cells: Sequence[Cell] = every[asked](
         selected_losses(metafunc.config),
         [name for name in FORMATS if not option.dtype or name in option.dtype],
         list(dict.fromkeys(option.device)) or default_devices(),
@@ -149,7 +155,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     absent = {cell.device: absence(cell.device) for cell in cells}
     marks = {device: [pytest.mark.skip(reason=reason)] for device, reason in absent.items() if reason}
     metafunc.parametrize(
-        "cell", [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
+        asked, [pytest.param(cell, id=str(cell), marks=marks.get(cell.device, ())) for cell in cells]
     )
 
 
@@ -172,7 +178,8 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
     """A count for the test to fill; it travels with the test's report, also from a worker."""
     from .cells import Tally
 
-    count = Tally(str(request.node.callspec.params["cell"]), request.function.__name__.removeprefix("test_"))
+    (cell,) = request.node.callspec.params.values()
+    count = Tally(str(cell), request.function.__name__.removeprefix("test_"))
     record_property("tally", vars(count))
     return count
 
