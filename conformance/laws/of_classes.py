@@ -56,8 +56,8 @@ def permuting_the_classes(case: Case) -> Claim:
 def _shifted(x: Array, case: Case) -> tuple[Array, Array]:
     """Numbers near x, and the same larger by a constant, exactly; 0 where x gives none that are exact."""
     shift = float(np.max(np.abs(x), initial=0, where=np.isfinite(x)))
-    more = case.format.nearest(x + shift)
     with np.errstate(all="ignore"):
+        more = case.format.nearest(x + shift)
         less = more - shift
         # What the subtraction lost: O. Moller, Quasi double-precision in floating point addition (1965).
         back = less - more

@@ -44,10 +44,8 @@ def spelt_out(case: Case) -> Case:
     arrays = {
         name: case.arguments[name] for name in names if isinstance(case.arguments.get(name), np.ndarray)
     }
-    if "var" in arrays and arrays["var"].shape == arrays["input"].shape[:-1]:
-        x = arrays["input"]
-        per_row = x.ndim > 0 and arrays["var"].shape != x.shape
-        arrays["var"] = np.expand_dims(arrays["var"], -1) if per_row else arrays["var"]
+    if "var" in arrays and arrays["var"].ndim < arrays["input"].ndim:  # one for each row
+        arrays["var"] = np.expand_dims(arrays["var"], -1)
     shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
     return case.replacing(**{name: np.array(np.broadcast_to(array, shape)) for name, array in arrays.items()})
 
@@ -80,14 +78,11 @@ def _sequences(case: Case, index: Array) -> Case:
         taken = np.atleast_1d(given[name])[several]
         return tuple(taken.tolist()) if isinstance(given[name], tuple) else taken
 
-    rows: list[Array] | Array = targets if targets.ndim == 2 else labels_of(case)
-    chosen = [rows[i] for i in several]
     if targets.ndim == 2 and index.ndim:
-        targets = np.asarray(chosen, dtype=targets.dtype).reshape(len(chosen), targets.shape[1])
+        targets = targets[several]
     else:
-        targets = np.concatenate([*chosen, targets[:0].ravel()])
-    if targets.size > (most := int(np.sum(lengths("target_lengths")))) and targets.ndim == 1:
-        targets = targets[:most]
+        rows = labels_of(case)
+        targets = np.concatenate([*(rows[i] for i in several), np.zeros(0, dtype=targets.dtype)])
     return case.replacing(
         log_probs=np.take(given["log_probs"], index, axis=1),
         targets=targets,
