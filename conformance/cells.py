@@ -77,15 +77,32 @@ def run_examples(cell: Cell, base_seed: int, check: Callable[[Case], None]) -> N
     run_drawn(cell, base_seed, check, cell.loss.cases(cell.format, cell.reduction))
 
 
-def run_drawn(cell: Cell, base_seed: int, check: Callable[[T], None], drawn: SearchStrategy[T]) -> None:
+def run_drawn(
+    cell: Cell,
+    base_seed: int,
+    check: Callable[[T], None],
+    drawn: SearchStrategy[T],
+    examples: int | None = None,
+) -> None:
     """Draw what a cell is tested with and check each. The same base seed and cell give the same examples.
+
+    Args:
+        cell: its coordinates are part of the seed.
+        base_seed: the other part.
+        check: raises where an example does not conform.
+        drawn: the examples.
+        examples: how many; by default as many as the profile says.
 
     Raises:
         Whatever `check` raises, on the simplest example that makes it.
     """
 
     @seed(zlib.crc32(f"{base_seed}:{cell}".encode()))
-    @settings(phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False)
+    @settings(
+        max_examples=examples or settings().max_examples,
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+    )
     @given(drawn)
     def conforms(case: T) -> None:
         check(case)

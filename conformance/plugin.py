@@ -6,7 +6,7 @@ import difflib
 import importlib
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import settings
 from reference import FORMATS
 
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
-    from .cells import Tally
+    from .cells import Cell, Tally
     from .losses import Loss
 
 OLDEST_TORCH = "2.6"
@@ -135,34 +135,34 @@ def _base_seed(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)  # a device comes last in a test's id
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test every selected ``cell`` or ``device``, and one that asks for ``corner`` the cells of each.
+    """Give a test every selected ``cell``, ``instance`` of a law, ``place`` of a corner or ``device``.
 
     Absent devices are marked as skipped.
     """
     from .cells import all_cells
-    from .corners import CORNERS
+    from .corners import places
     from .devices import absence, default_devices
+    from .laws import instances
 
     option = metafunc.config.option
     devices = list(dict.fromkeys(option.device)) or default_devices()
     absent = {device: absence(device) for device in devices}
 
-    def on(device: str, *values: Any, id: str | None = None) -> Any:
+    def on(device: str, value: Any) -> Any:
         reason = absent[device]
-        return pytest.param(*values, id=id, marks=[pytest.mark.skip(reason=reason)] if reason else ())
+        return pytest.param(value, id=str(value), marks=[pytest.mark.skip(reason=reason)] if reason else ())
 
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", [on(device, device) for device in devices])
-    if "cell" not in metafunc.fixturenames:
-        return
-    formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
-    cells = all_cells(selected_losses(metafunc.config), formats, devices)
-    if "corner" in metafunc.fixturenames:
-        pairs = [(corner, cell) for corner in CORNERS for cell in cells if corner.lies_in(cell)]
-        every = [on(cell.device, corner, cell, id=corner.identifier(cell)) for corner, cell in pairs]
-        metafunc.parametrize(("corner", "cell"), every)
-    else:
-        metafunc.parametrize("cell", [on(cell.device, cell, id=str(cell)) for cell in cells])
+    axes: dict[str, Callable[..., Sequence[Cell]]] = {
+        "cell": all_cells,
+        "instance": instances,
+        "place": places,
+    }
+    for name in axes.keys() & set(metafunc.fixturenames):
+        formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
+        cells = axes[name](selected_losses(metafunc.config), formats, devices)
+        metafunc.parametrize(name, [on(cell.device, cell) for cell in cells])
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
@@ -184,7 +184,8 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
     """A count for the test to fill; it travels with the test's report, also from a worker."""
     from .cells import Tally
 
-    count = Tally(str(request.node.callspec.params["cell"]), request.function.__name__.removeprefix("test_"))
+    (cell,) = request.node.callspec.params.values()
+    count = Tally(str(cell), request.function.__name__.removeprefix("test_"))
     record_property("tally", vars(count))
     return count
 

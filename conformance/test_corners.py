@@ -10,8 +10,8 @@ import torch
 
 from strategies import Differentiation
 
-from .cells import Cell, Tally
-from .corners import Corner
+from .cells import Tally
+from .corners import Place
 from .test_gradient import check_gradient
 from .test_value import check_value
 
@@ -24,12 +24,12 @@ def _memory_filled_with_nan() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
-def test_corner(corner: Corner, cell: Cell, tally: Tally) -> None:
+def test_corner(place: Place, tally: Tally) -> None:
     """Torch gives what the convention says, in every way, and the gradient that belongs to it."""
-    if cell.obstacle:
-        pytest.skip(cell.obstacle)
-    case, ones = corner.case(cell.format), np.ones(1)
-    check_value(cell, case, tally)
-    if cell.obstacle_backward or not cell.loss.variables(case):
+    if place.obstacle:
+        pytest.skip(place.obstacle)
+    case, ones = place.corner.case(place.format), np.ones(1)
+    check_value(place, case, tally)
+    if place.obstacle_backward or not place.loss.variables(case):
         return
-    check_gradient(cell, Differentiation(case, ones, ones, 0), tally, defined_everywhere=False)
+    check_gradient(place, Differentiation(case, ones, ones, 0), tally, defined_everywhere=False)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.cells import Cell, Tally
-from conformance.corners import CORNERS, Corner
+from conformance.cells import Tally
+from conformance.corners import CORNERS, Corner, places
 from conformance.judging import expect
 from conformance.losses import LOSSES
 from conformance.test_corners import test_corner as check_corner
@@ -61,8 +61,9 @@ def test_every_loss_has_corners_and_every_corner_a_name() -> None:
 def test_corner_fails_where_torch_does_otherwise(
     slug: str, wrong: Callable[[dict[str, Any]], torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corner = next(corner for corner in CORNERS if corner.slug == slug)
-    cell = Cell(LOSSES[corner.loss], corner.arguments.get("reduction", "mean"), FORMATS["float32"], "cpu")
-    monkeypatch.setattr(torch.nn.functional, corner.loss, lambda **given: wrong(given))
-    with pytest.raises(pytest.fail.Exception, match=corner.loss):
-        check_corner(corner, cell, Tally(str(cell), "corner"))
+    place = next(
+        place for place in places([*LOSSES.values()], ["float32"], ["cpu"]) if place.corner.slug == slug
+    )
+    monkeypatch.setattr(torch.nn.functional, place.loss.name, lambda **given: wrong(given))
+    with pytest.raises(pytest.fail.Exception, match=place.loss.name):
+        check_corner(place, Tally(str(place), "corner"))

@@ -14,7 +14,6 @@ import numpy as np
 from reference import Array, Format
 from strategies import Case
 
-from ..cells import Cell
 from ..losses import LOSSES
 
 Value: TypeAlias = float | str | list[Any] | Callable[[Format], Any]
@@ -58,17 +57,8 @@ class Corner:
 
     @property
     def slug(self) -> str:
-        """The name as it stands in a test's id."""
+        """The loss and the name as they stand in a test's id."""
         return f"{self.loss}-{re.sub('[^a-z0-9]+', '_', self.name.lower())}"
-
-    def identifier(self, cell: Cell) -> str:
-        """The coordinates in a test's id."""
-        return f"{self.slug}-{cell.format.name}-{cell.device}"
-
-    def lies_in(self, cell: Cell) -> bool:
-        """Whether a cell is of this loss and reduction, and of one of the formats."""
-        reduction = self.arguments.get("reduction", "mean")
-        return (self.loss, reduction) == (cell.loss.name, cell.reduction) and cell.format.name in self.formats
 
     def case(self, format: Format) -> Case:
         """The call, with the numbers of a format."""
