@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
@@ -11,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import Phase, given, settings
 
-from conformance.cells import Cell
+from conformance.cells import Cell, all_cells, run_drawn
 from conformance.differentiating import (
     Expected,
     differentiate,
@@ -25,13 +25,13 @@ from conformance.divergences import DIVERGENCES, Divergence, covering
 from conformance.judging import Worst, expect, judge
 from conformance.losses import LOSSES
 from conformance.mismatch import GradientMismatch, Mismatch, SecondMismatch
-from conformance.running import arguments, functional, parameters, to_numpy
+from conformance.running import to_numpy
 from conformance.test_divergences import run
 from conformance.test_value import find_mismatch
-from reference import FORMATS, Array, Tracked
-from strategies import Case, Differentiation, differentiations, values
+from reference import FORMATS, Array, Format, Tracked
+from strategies import Case, Differentiation, differentiations, is_real, values
 
-DRAWS = 200
+DRAWS = 50
 SHARE = 0.02
 
 OF_NUMBERS = [record for record in DIVERGENCES if record.of != "invalid call" and record.current]
@@ -64,6 +64,11 @@ class Witnessed:
         )
 
 
+def varies(tensor: torch.Tensor) -> bool:
+    """Whether a tensor requires a gradient, or has a tangent in forward mode."""
+    return tensor.requires_grad or torch.autograd.forward_ad.unpack_dual(tensor).tangent is not None
+
+
 def watch(record: Divergence, monkeypatch: pytest.MonkeyPatch) -> Witnessed:
     """Run a witness and look on."""
     seen = Witnessed()
@@ -73,10 +78,8 @@ def watch(record: Divergence, monkeypatch: pytest.MonkeyPatch) -> Witnessed:
     def watched(*args: Any, **kwargs: Any) -> Any:
         bound = order.bind(*args, **kwargs).arguments
         tensors = {name: value for name, value in bound.items() if torch.is_tensor(value)}
-        # In forward mode a variable is a number with a tangent.
-        primals = {name: torch.func.debug_unwrap(value) for name, value in tensors.items()}
-        seen.given = {**bound, **primals}
-        seen.variables = [n for n, v in tensors.items() if v.requires_grad or v is not primals[n]]
+        seen.given = {**bound, **{name: torch.func.debug_unwrap(value) for name, value in tensors.items()}}
+        seen.variables = [name for name, value in tensors.items() if varies(value)]
         return loss(*args, **kwargs)
 
     def watched_grad(output: Any, variables: Any, upstream: Any = None, **kwargs: Any) -> Any:
@@ -149,3 +152,74 @@ def test_record_covers_its_own_witness(record: Divergence, monkeypatch: pytest.M
     found = covering(mismatch)
     assert found is not None, mismatch.explain()
     assert found[0].id == record.id
+
+
+def fabricated(record: Divergence, example: Differentiation) -> Iterator[Mismatch]:
+    """Mismatches that no torch has shown: all of a result is nan, infinite, or a tenth too large."""
+    loss, case = LOSSES[record.loss], example.case
+    if record.of == "value":
+        pairs = [("", expect(loss, case))]
+    else:
+        twice = record.of == "second"
+        names = loss.variables(case)
+        expected = expect_derivatives(loss, example, names, twice=twice)
+        pairs = [(name, truth) for name, truth in (expected.second if twice else expected.gradients).items()]
+        pairs += [("along", expected.along)] if expected.along is not None else []
+    for name, truth in pairs:
+        for wrong in (np.nan, np.inf, 1.1):
+            got = np.full(truth.shape, wrong) if wrong != 1.1 else np.asarray(truth.value, np.float64) * wrong
+            worst = judge(got, truth)
+            if worst.conforms:
+                continue
+            common = (loss, case, "cpu", "functional", "numbers", worst, got)
+            if record.of == "value":
+                yield Mismatch(*common)
+            elif record.of == "gradient":
+                yield GradientMismatch(*common, name, example, expected.upstream, truth)
+            else:
+                way = "jvp" if name == "along" else "double backward"
+                extra = (name, example, expected.upstream, truth, expected.tangents)
+                yield SecondMismatch(*common[:3], way, *common[4:], *extra)
+
+
+def is_ordinary(example: Differentiation) -> bool:
+    """Whether all numbers are what networks produce: finite, and neither 0 nor tiny nor huge."""
+    arrays = [value for value in example.case.arguments.values() if is_real(value)]
+    sizes = [np.abs(array) for array in (*arrays, example.upstream, example.tangent)]
+    return all(array.size and np.all((array > 2**-8) & (array < 2**8)) for array in sizes)
+
+
+def hides(record: Divergence, mismatch: Mismatch) -> bool:
+    """Whether a record covers the element of a mismatch that is farthest off."""
+    covered = record.covers(mismatch)
+    return covered if isinstance(covered, bool) else bool(covered[mismatch.worst.index])  # type: ignore[union-attr]  # it is about numbers
+
+
+@pytest.mark.parametrize("of", ["value", "gradient", "second"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_record_hides_more_than_its_defect(name: str, of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ordinary draws, a record covers at most 2 % if something else went wrong with them."""
+    row = LOSSES[name]
+    concerned = [record for record in OF_NUMBERS if (record.loss, record.of) == (name, of)]
+    if not concerned:
+        pytest.skip("no record")
+    monkeypatch.setattr(values, "REGIMES", (values._ordinary,))
+    hidden: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+
+    for cell in all_cells([row], list(row.formats), ["cpu"]):
+
+        @np.errstate(all="ignore")
+        def count(example: Differentiation, form: Format = cell.format) -> None:
+            if not is_ordinary(example):
+                return
+            mismatches = list(fabricated(concerned[0], example))
+            for record in concerned:
+                if form.name in record.formats:
+                    drawn[record.id] += 1
+                    hidden[record.id] += any(hides(record, mismatch) for mismatch in mismatches)
+
+        cases = row.cases(cell.format, cell.reduction)
+        run_drawn(cell, 0, count, differentiations(cases, cell.format, twice=of == "second"), DRAWS)
+    assert min(drawn.values()) >= DRAWS
+    assert not {name: hidden[name] / drawn[name] for name in hidden if hidden[name] > SHARE * drawn[name]}

@@ -88,7 +88,9 @@ OVERFLOWS = (
         truth=2e38,
     ),
     _overflow("F.binary_cross_entropy_with_logits(x, torch.zeros(2))", "torch.full((2,), 50.0)"),
-    _overflow("F.soft_margin_loss(x, -torch.ones(2))", "torch.full((2,), 50.0)"),
+    _overflow(
+        "F.soft_margin_loss(x, -torch.ones(3))", "torch.zeros(3)", "torch.full((3,), 3e38)", truth=1.5e38
+    ),
     _overflow("F.hinge_embedding_loss(x, torch.ones(2))"),
     _overflow("F.poisson_nll_loss(x, torch.zeros(2))", "torch.zeros(2)"),
     _overflow("F.gaussian_nll_loss(x, torch.zeros(2), torch.ones(2))"),
@@ -237,7 +239,8 @@ OTHERS = (
            "[0]", NAN, INF),
     _twice("second-underflow", "underflow", where_first.unbounded,
            "the powers of small differences vanish in float16, and the derivatives divide by their sum",
-           f"{ZERO}.half()", f"F.triplet_margin_loss(x, {ONE}.half(), {ZERO}.half(), p=3)", "[0]", NAN, 0.0,
+           f"{ZERO}.half()",
+           f"F.triplet_margin_loss(x, {ONE}.half(), torch.full((1,), 0.01).half(), p=5)", "[0]", NAN, 0.0,
            HALF),
     _forward("second-unbounded", "overflow", where_first.unbounded,
              "the rounding error of huge logits overflows",
@@ -245,4 +248,4 @@ OTHERS = (
              "F.linear_cross_entropy(x, torch.tensor([[1e20], [1e20]]), torch.tensor(0))", ONE, NAN, 0.0),
 )  # fmt: skip
 
-DIVERGENCES: tuple[Divergence, ...] = OVERFLOWS + OTHERS
+DIVERGENCES: tuple[Divergence, ...] = OTHERS + OVERFLOWS
