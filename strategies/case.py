@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from reference import Array, Format
 
+# From so many equal numbers on they are not written out.
+MANY = 64
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -79,6 +82,8 @@ def literal(value: Any, format: Format) -> str:
     dtype = format.name if value.dtype.kind == "f" else value.dtype.name
     if value.size == 0:
         return f"torch.empty({value.shape}, dtype=torch.{dtype})"
+    if value.size > MANY and np.all(value == value.flat[0]):
+        return f"torch.full({value.shape}, {value.flat[0].item()!r}, dtype=torch.{dtype})"
     return f"torch.tensor({_nested(value.tolist())}, dtype=torch.{dtype})"
 
 

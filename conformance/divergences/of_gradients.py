@@ -9,7 +9,15 @@ from typing import Any
 from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where
-from .record import Divergence, eps_vanishes, is_empty, smoothed_bytes, variance_refused, weights_unexpanded
+from .record import (
+    Divergence,
+    eps_vanishes,
+    is_empty,
+    smoothed_bytes,
+    total_weight_overflows,
+    variance_refused,
+    weights_unexpanded,
+)
 
 
 def _row(
@@ -116,14 +124,19 @@ DIVERGENCES: tuple[Divergence, ...] = (
          "the derivative by a class whose probability is 0 is nan, although no alignment passes there",
          "torch.tensor([[[-math.inf, 0.0]]])",
          "F.ctc_loss(x, torch.tensor([[1]]), (1,), (1,))", "[0, 0, 0]", NAN, 0.0),
-    _row("gradient-half-count", "overflow", where.total_weight_overflows,
+    _row("gradient-half-count", "overflow", total_weight_overflows,
          "the sum of weights is kept in half precision, whose infinity makes the gradient 0",
          "torch.zeros(66000, 1).half()", "F.nll_loss(x, torch.zeros(66000).long())", "[0, 0]",
          0.0, -1.5151515e-5, formats=HALF),
-    _row("gradient-half-count", "overflow", where.total_weight_overflows,
+    _row("gradient-half-count", "overflow", total_weight_overflows,
          "the sum of weights is kept in half precision, whose infinity makes the gradient 0",
          "torch.zeros(66000, 2).half()", "F.cross_entropy(x, torch.zeros(66000).long())", "[0, 1]",
          0.0, 7.5757576e-6, formats=HALF),
+    _row("gradient-half-count", "overflow", total_weight_overflows,
+         "the sum of weights is kept in half precision, whose infinity makes the gradient 0",
+         "torch.ones(66000, 1).half()",
+         "F.linear_cross_entropy(x, torch.tensor([[1.0], [0.0]]).half(), torch.zeros(66000).long())",
+         "[0, 0]", 0.0, -4.0748e-6, formats=HALF),
     _row("gradient-empty", "error", is_empty,
          "no frames, or no sequences, are refused; without a frame, an empty target has loss 0",
          "torch.empty(0, 1, 2)", "F.ctc_loss(x, torch.empty(1, 0).long(), (0,), (0,))", ".sum()",

@@ -22,6 +22,7 @@ from .record import (
     reduced_by,
     smoothed_bytes,
     sums_in_own_format,
+    total_weight_overflows,
     variance_refused,
     weights_unexpanded,
 )
@@ -209,8 +210,8 @@ OTHERS = (
     Divergence(
         "nll_loss-half-sum", "nll_loss", "accuracy", sums_in_own_format,
         "the CPU kernel sums losses and weights in half precision, not in float32",
-        "F.nll_loss(-torch.tensor([1.4375, 3.8125, 2.9375, 0.875, 3.75, 1.75, 3.0625, 0.6875]).bfloat16()[:, None], "
-        "torch.zeros(8).long(), reduction='sum')",
+        "x = -torch.tensor([1.4375, 3.8125, 2.9375, 0.875, 3.75, 1.75, 3.0625, 0.6875]).bfloat16()\n"
+        "F.nll_loss(x[:, None], torch.zeros(8).long(), reduction='sum')",
         18.5, 18.3125, formats=HALVES,
     ),
     Divergence(
@@ -219,6 +220,13 @@ OTHERS = (
         "x = torch.tensor([96, 102, 31, 37, 39, 12, 45, 23, 65, 65, 17, 32, 66, 85, 70, 98]).bfloat16()\n"
         "F.cross_entropy(torch.stack([x, torch.zeros_like(x)], 1), torch.ones(16).long(), reduction='sum')",
         872.0, 883.0, formats=HALVES,
+    ),
+    Divergence(
+        "linear_cross_entropy-half-count", "linear_cross_entropy", "overflow", total_weight_overflows,
+        "the sum of weights is kept in half precision, whose infinity makes the mean 0",
+        "F.linear_cross_entropy(torch.zeros(66000, 1).half(), torch.zeros(2, 1).half(), "
+        "torch.zeros(66000).long())",
+        0.0, math.log(2), formats=("float16",),
     ),
     Divergence(
         "cross_entropy-smoothing-sum", "cross_entropy", "overflow", _smoothing_sum_overflows,

@@ -14,7 +14,7 @@ from reference import FORMATS, Array, Format
 from reference.embedding import COSINE_EPSILON
 from strategies import is_real
 
-from ..judging import expect, judge
+from ..judging import Worst, expect, judge
 from ..mismatch import Mismatch
 
 HALVES = ("float16", "bfloat16")
@@ -101,8 +101,14 @@ def sums_in_own_format(mismatch: Mismatch) -> bool:
         return False
     narrow = replace(mismatch.case.format, accumulator=mismatch.case.format.name)
     allowed = expect(mismatch.loss, replace(mismatch.case, format=narrow))
-    verdict = judge(mismatch.observed, allowed)
-    return verdict.conforms or verdict.overflows
+    return explained(judge(mismatch.observed, allowed))
+
+
+def explained(verdict: Worst) -> bool:
+    """Whether a verdict by other bounds explains a result: it conforms, or is an overflow that they expect."""
+    if verdict.overflows and not np.isfinite(verdict.observed):
+        return True
+    return verdict.conforms and bool(np.isfinite(verdict.bound))
 
 
 def pairs_whose_norms_vanish(mismatch: Mismatch) -> Array:
@@ -163,10 +169,27 @@ def eps_vanishes(mismatch: Mismatch) -> bool:
 
 
 def weights_unexpanded(mismatch: Mismatch) -> bool:
-    """A weighted mean whose target broadcasts the input to more elements than there are weights."""
-    given = arguments_of(mismatch)
+    """A weighted mean whose target broadcasts the input, too large by as many times as a weight is used."""
+    given, worst = arguments_of(mismatch), mismatch.worst
+    if worst is None or not reduced_by(mismatch, "mean") or not given.get("weight", np.empty(0)).size:
+        return False
     shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
-    return reduced_by(mismatch, "mean") and "weight" in given and given["weight"].shape != shape
+    times = math.prod(shape) / given["weight"].size
+    # The divisor is rounded otherwise than the one that the bound is of.
+    allowed = worst.bound + 2 * mismatch.case.format.unit_roundoff * abs(worst.expected)
+    return times != 1 and bool(abs(worst.observed / times - worst.expected) <= allowed)
+
+
+def total_weight_overflows(mismatch: Mismatch) -> bool:
+    """The mean of so many samples that the sum of their weights is beyond the format; then it is 0."""
+    given = arguments_of(mismatch)
+    if mismatch.worst is None or mismatch.worst.observed or not reduced_by(mismatch, "mean"):
+        return False
+    if is_real(given["target"]):
+        return False
+    kept = given["target"][given["target"] != given.get("ignore_index", -100)]
+    total = np.sum(given["weight"][kept]) if "weight" in given else kept.size
+    return bool(total > mismatch.case.format.max)
 
 
 def smoothed_bytes(mismatch: Mismatch) -> bool:

@@ -39,16 +39,6 @@ def nan_at_infinity(m: GradientMismatch) -> bool | Array:
     return np.asarray(is_nan(m) & ~np.isnan(m.expected.value))
 
 
-def total_weight_overflows(m: GradientMismatch) -> bool | Array:
-    """The mean of so many samples that the sum of their weights is beyond the format."""
-    given = arguments_of(m)
-    if m.observed is None or not reduced_by(m, "mean") or given["target"].dtype.kind == "f":
-        return False
-    kept = given["target"][given["target"] != given.get("ignore_index", -100)]
-    total = np.sum(given["weight"][kept]) if "weight" in given else kept.size
-    return np.asarray(m.observed == 0) if total > m.case.format.max else False
-
-
 def nothing_weighs(m: GradientMismatch) -> bool | Array:
     """The mean of samples whose weights are all 0."""
     given = arguments_of(m)
@@ -60,7 +50,7 @@ def nothing_weighs(m: GradientMismatch) -> bool | Array:
     if given["target"].dtype.kind == "f":
         return False
     kept = given["target"][given["target"] != given.get("ignore_index", -100)]
-    return is_nan(m) if not np.any(weight[kept]) else False
+    return is_nan(m) if kept.size and not np.any(weight[kept]) else False
 
 
 def ignored_not_finite(m: GradientMismatch) -> bool | Array:

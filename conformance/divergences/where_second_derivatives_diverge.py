@@ -10,13 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from reference import Array
+from reference.binary import sigmoid, softplus
 from reference.embedding import pairwise_distance
 
 from ..differentiating import expect_derivatives
 from ..judging import judge
 from ..mismatch import SecondMismatch
 from . import where_gradients_diverge as where
-from .record import arguments_of, exp_overflows
+from .record import arguments_of, exp_overflows, explained
 
 
 def _spoils(m: SecondMismatch, elements: bool | Array) -> bool | Array:
@@ -49,8 +50,7 @@ def sums_in_own_format(m: SecondMismatch) -> bool:
     narrow = replace(m.case.format, accumulator=m.case.format.name)
     example = replace(m.differentiation, case=replace(m.case, format=narrow))
     allowed = expect_derivatives(m.loss, example, list(m.tangents), twice=True).derivative(m.argument)
-    verdict = judge(m.observed, allowed)
-    return verdict.conforms or verdict.overflows
+    return explained(judge(m.observed, allowed))
 
 
 def tangent_is_ignored(m: SecondMismatch) -> bool:
@@ -80,7 +80,7 @@ def quotient_is_rounded(m: SecondMismatch) -> bool | Array:
     terms = {
         "input": by_x * (x * x + 2 * x * y + y) / p**2 + by_y / p,
         "target": by_x / p,
-        "along": by_x * (x + y) / p + 100 * by_y,
+        "along": by_x * (x + y) / p - by_y * (np.maximum(np.log(x), -100) + np.maximum(np.log1p(-x), -100)),
     }[m.argument]
     off = (4e-12 / p + 8 * m.case.format.unit_roundoff) * terms + m.case.format.smallest_subnormal / p
     if off.shape != m.expected.shape:
@@ -93,9 +93,10 @@ def forward_cancels(m: SecondMismatch) -> bool | Array:
     if m.way != "jvp" or m.expected is None or m.observed is None:
         return False
     given = arguments_of(m)
-    tangent = np.abs(m.tangents["input"]) + np.abs(m.tangents.get("target", np.zeros(1)))
-    weights = np.abs(given.get("weight", 1.0)) * (1 + np.abs(given.get("pos_weight", 1.0)))
-    terms = tangent * weights * (1 + np.abs(given["input"]))
+    x, y, positive = given["input"], given["target"], given.get("pos_weight", 1.0)
+    by_x = np.abs(m.tangents["input"]) * (1 - y + (1 + np.abs(positive - 1) * y) * sigmoid(-x))
+    by_y = np.abs(m.tangents.get("target", 0.0)) * (np.abs(x) + np.abs(positive - 1) * softplus(-x))
+    terms = np.abs(given.get("weight", 1.0)) * (by_x + by_y)
     if m.expected.shape != terms.shape:
         terms = np.sum(terms)
     allowed = m.expected.bound + 8 * m.case.format.unit_roundoff * terms
@@ -132,12 +133,13 @@ def norms_vanish(m: SecondMismatch) -> bool | Array:
 def variance_is_clamped(m: SecondMismatch) -> bool | Array:
     """Variances up to eps, in forward mode."""
     given = arguments_of(m)
-    if m.way != "jvp" or "var" not in m.tangents:
+    if m.way != "jvp" or "var" not in m.tangents or m.observed is None:
         return False
     clamped = given["var"] <= given.get("eps", 1e-6)  # at eps itself from 2.14 on
     if clamped.ndim == given["input"].ndim - 1:
         clamped = np.expand_dims(clamped, -1)
-    return _spoils(m, np.broadcast_to(clamped, np.broadcast_shapes(clamped.shape, given["input"].shape)))
+    where_clamped = np.broadcast_to(clamped, np.broadcast_shapes(clamped.shape, given["input"].shape))
+    return _spoils(m, where_clamped & np.all(np.isfinite(m.observed)))
 
 
 def distance_is_zero(m: SecondMismatch) -> bool | Array:
