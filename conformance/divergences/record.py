@@ -105,7 +105,7 @@ def sums_in_own_format(mismatch: Mismatch) -> bool:
 
 
 def explained(verdict: Worst) -> bool:
-    """Whether a verdict by other bounds explains a result: it conforms, or is an overflow that they expect."""
+    """Whether a verdict by other bounds explains a result: it conforms, or overflows as they expect."""
     if verdict.overflows and not np.isfinite(verdict.observed):
         return True
     return verdict.conforms and bool(np.isfinite(verdict.bound))
