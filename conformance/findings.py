@@ -94,7 +94,5 @@ def script(record: Divergence) -> str:
     *statements, expression = record.witness.splitlines()
     imports = ["import math"] if "math." in record.witness else []
     imports += ["import torch"] + (["import torch.nn.functional as F"] if "F." in record.witness else [])
-    shown = f"print({expression})  # {record.gives}; right is {record.truth}"
-    if isinstance(record.gives, str):
-        shown = f"{expression}  # {record.gives}; right is {record.truth}"
+    shown = f"print(float({expression}))  # {record.gives}; right is {record.truth}"
     return "\n".join([*imports, "", *statements, shown])

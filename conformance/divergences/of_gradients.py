@@ -33,12 +33,15 @@ def _row(
     upstream: str = "",
     formats: tuple[str, ...] = tuple(FORMATS),
     until: str | None = None,
+    reported: str = "",
 ) -> Divergence:
     """A record whose witness is an element of the gradient of a call by ``x``."""
     witness = f"x = {variable}.requires_grad_()\ntorch.autograd.grad({call}, x{upstream})[0]{element}"
     loss = call.removeprefix("F.").split("(")[0]
     name = f"{loss}-{id}"
-    return Divergence(name, loss, kind, covers, reason, witness, gives, truth, formats, until, of="gradient")
+    return Divergence(
+        name, loss, kind, covers, reason, witness, gives, truth, formats, until, "gradient", upstream=reported
+    )
 
 
 HALF = ("float16",)
@@ -75,7 +78,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _row("gradient-ignored", "nan", where.ignored_not_finite,
          "an infinite or nan logit of an ignored sample makes the sample's gradient nan, which is 0",
          "torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')", "[0, 0]",
-         NAN, 0.0),
+         NAN, 0.0, reported="https://github.com/pytorch/pytorch/issues/11551"),
     _row("gradient-ignored", "nan", where.ignored_not_finite,
          "an infinite or nan row of an ignored sample makes the gradient nan; nothing comes of it",
          "torch.tensor([[math.inf]])",
@@ -148,7 +151,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
          "RuntimeError", -0.25),
     _row("gradient-clamp", "accuracy", where.at_the_clamp,
          "the gradient is (x - y) / max(x (1 - x), 1e-12), not that of the logarithm clamped at -100",
-         ZERO, f"F.binary_cross_entropy(x, {ZERO})", "[0]", 0.0, 1.0),
+         ZERO, f"F.binary_cross_entropy(x, {ZERO})", "[0]", 0.0, 1.0,
+         reported="https://github.com/pytorch/pytorch/issues/171327"),
     _row("gradient-target-clamp", "overflow", where.beyond_the_clamp,
          "the gradient by the target is the difference of logarithms that are not clamped at -100",
          ZERO, f"F.binary_cross_entropy({ZERO}, x)", "[0]", INF, 100.0),
@@ -175,7 +179,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
          NAN, 1.0, formats=HALF),
     _row("gradient-zero-target", "nan", where.no_probability,
          "the derivative of y log y by y is nan at y = 0; its limit is -inf",
-         ZERO, f"F.kl_div({ZERO}, x, reduction='sum')", "[0]", NAN, -INF),
+         ZERO, f"F.kl_div({ZERO}, x, reduction='sum')", "[0]", NAN, -INF,
+         reported="https://github.com/pytorch/pytorch/issues/89558"),
     _row("gradient-var-shape", "error", variance_refused,
          "a variance with one dimension equal to 1 is refused, unless it is the last",
          "torch.zeros(2, 2)", "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.ones(1, 2))", "[0, 0]",
