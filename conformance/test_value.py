@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from reference import Array
-from strategies import Case, is_real
+from strategies import Case, is_real, with_infinities
 
-from .cells import Cell, Tally, run_examples
+from .cells import Cell, Tally, run_drawn
 from .judging import Worst, expect, judge
 from .mismatch import Mismatch
 from .running import WAYS, arguments, to_numpy
@@ -20,7 +20,8 @@ def test_value(cell: Cell, tally: Tally, base_seed: int) -> None:
     """The value is within the derived bound, and nothing else is touched, whichever way is taken."""
     if cell.obstacle:
         pytest.skip(cell.obstacle)
-    run_examples(cell, base_seed, lambda case: check_value(cell, case, tally))
+    drawn = with_infinities(cell.loss.cases(cell.format, cell.reduction))
+    run_drawn(cell, base_seed, lambda case: check_value(cell, case, tally), drawn)
 
 
 def check_value(cell: Cell, case: Case, tally: Tally) -> None:

@@ -23,7 +23,16 @@ from conformance.differentiating import expect_derivatives
 from conformance.losses import LOSSES, Loss
 from conformance.running import arguments, functional, to_numpy
 from reference import FORMATS, Format
-from strategies import Case, Differentiation, Distance, differentiations, is_real, weightless
+from strategies import (
+    Case,
+    Differentiation,
+    Distance,
+    differentiations,
+    is_real,
+    weightless,
+    with_infinities,
+)
+from strategies.infinities import WITHOUT_ENDS
 from strategies.values import SIMPLE
 
 from .corners import CORNERS, NUMBERS, OPTIONS, SIGNED, UNBOUNDED, Call, Corners
@@ -284,3 +293,21 @@ def test_what_weighs_nothing_has_no_gradient_whatever_it_is(name: str) -> None:
 
     holds()
     assert met >= ENOUGH
+
+
+@pytest.mark.parametrize("name", WITHOUT_ENDS)
+def test_infinite_numbers_and_nan_are_drawn(name: str) -> None:
+    row, form = LOSSES[name], FORMATS["float32"]
+    kinds: Counter[str] = Counter()
+
+    @settings(max_examples=DRAWS, phases=[Phase.generate])
+    @given(with_infinities(row.cases(form, "sum")))
+    def count(case: Case) -> None:
+        arrays = [case.arguments[argument] for argument in WITHOUT_ENDS[name]]
+        kinds["nan"] += any(np.any(np.isnan(array)) for array in arrays)
+        kinds["infinite"] += any(np.any(np.isinf(array)) for array in arrays)
+        kinds["finite"] += all(np.all(np.isfinite(array)) for array in arrays)
+
+    count()
+    assert min(kinds["nan"], kinds["infinite"]) >= ENOUGH
+    assert kinds["finite"] >= DRAWS / 2
