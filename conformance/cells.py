@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hypothesis import Phase, given, seed, settings
+from hypothesis import Phase, given, seed, settings, target
 from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
-from strategies import Case
 
 from .losses import Loss
 from .running import obstacle
 
 T = TypeVar("T")
+
+# Neither explicit examples, nor a database of them, nor an explanation in place of our own.
+PHASES = (Phase.generate, Phase.target, Phase.shrink)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,18 @@ class Tally:
     examples: int = 0
     worst: float = 0.0
     known: dict[str, int] = field(default_factory=dict)
+    _latest: float = 0.0
     _last: dict[str, int] = field(default_factory=dict)
+
+    def measure(self, ratio: float) -> None:
+        """Take note of an error / bound of the present example."""
+        self.worst = max(self.worst, ratio)
+        self._latest = max(self._latest, ratio)
+
+    def aim(self) -> None:
+        """Tell Hypothesis how close the example came to its bounds, so that it tries to come closer."""
+        target(self._latest, label="error / bound")
+        self._latest = 0.0
 
     def meet(self, divergence: str) -> None:
         """Count the present example as one that a known divergence covers, however often it does."""
@@ -68,21 +81,13 @@ class Tally:
             self.known[divergence] = self.known.get(divergence, 0) + 1
 
 
-def run_examples(cell: Cell, base_seed: int, check: Callable[[Case], None]) -> None:
-    """Draw cases of a cell and check each.
-
-    Raises:
-        Whatever `check` raises, on the simplest case that makes it.
-    """
-    run_drawn(cell, base_seed, check, cell.loss.cases(cell.format, cell.reduction))
-
-
 def run_drawn(
     cell: Cell,
     base_seed: int,
     check: Callable[[T], None],
     drawn: SearchStrategy[T],
     examples: int | None = None,
+    tally: Tally | None = None,
 ) -> None:
     """Draw what a cell is tested with and check each. The same base seed and cell give the same examples.
 
@@ -92,6 +97,7 @@ def run_drawn(
         check: raises where an example does not conform.
         drawn: the examples.
         examples: how many; by default as many as the profile says.
+        tally: measures how close each example comes to its bounds; a profile may aim there.
 
     Raises:
         Whatever `check` raises, on the simplest example that makes it.
@@ -100,12 +106,14 @@ def run_drawn(
     @seed(zlib.crc32(f"{base_seed}:{cell}".encode()))
     @settings(
         max_examples=examples or settings().max_examples,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[phase for phase in settings().phases if phase in PHASES],
         report_multiple_bugs=False,
     )
     @given(drawn)
     def conforms(case: T) -> None:
         check(case)
+        if tally is not None:
+            tally.aim()
 
     conforms()
 

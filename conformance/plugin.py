@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from reference import FORMATS
+from strategies import values
 
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
     from .cells import Cell, Tally
@@ -22,9 +23,16 @@ OLDEST_TORCH = "2.6"
 PROFILES = ("dev", "ci", "nightly")
 
 # Examples are a matter of the cell: no deadline, and no database that a later run would depend on.
-settings.register_profile("dev", max_examples=100, deadline=None, derandomize=True, database=None)
+PHASES = (Phase.generate, Phase.shrink)
+settings.register_profile(
+    "dev", max_examples=100, deadline=None, derandomize=True, database=None, phases=PHASES
+)
 settings.register_profile("ci", settings.get_profile("dev"), print_blob=True)
-settings.register_profile("nightly", max_examples=2000, deadline=None, database=None, print_blob=True)
+# An audit also aims: at the largest error / bound.
+settings.register_profile(
+    "nightly", max_examples=2000, deadline=None, database=None, print_blob=True,
+    phases=(Phase.generate, Phase.target, Phase.shrink),
+)  # fmt: skip
 settings.load_profile("dev")
 
 
@@ -78,6 +86,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if profile == "nightly" and hypothesis_seed is None:
         # Chosen here, so that every worker draws from the same seed and the header can tell it.
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
+    if profile == "nightly":
+        values.widen()
 
 
 def _unknown(option: str, name: str, known: Iterable[str]) -> str:

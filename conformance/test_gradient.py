@@ -25,7 +25,7 @@ def test_gradient(cell: Cell, tally: Tally, base_seed: int) -> None:
         pytest.skip(cell.obstacle_backward)
     cases = cell.loss.cases(cell.format, cell.reduction)
     drawn = differentiations(cases, cell.format)
-    run_drawn(cell, base_seed, lambda example: check_gradient(cell, example, tally), drawn)
+    run_drawn(cell, base_seed, lambda example: check_gradient(cell, example, tally), drawn, tally=tally)
 
 
 def check_gradient(

@@ -32,7 +32,7 @@ def test_law(instance: Instance, tally: Tally, base_seed: int) -> None:
         pytest.skip(instance.obstacle)
     examples = max(1, settings().max_examples // FEWER)
     cases = instance.loss.cases(instance.format, instance.reduction)
-    run_drawn(instance, base_seed, lambda case: check_law(instance, case, tally), cases, examples)
+    run_drawn(instance, base_seed, lambda case: check_law(instance, case, tally), cases, examples, tally)
     if not tally.examples:
         tell = pytest.fail if examples >= ENOUGH else pytest.skip
         tell(f"none of {examples} examples is a case of the law")
@@ -54,7 +54,7 @@ def check_law(instance: Instance, case: Case, tally: Tally) -> None:
         return
     tally.examples += 1
     if not broken:
-        tally.worst = max(tally.worst, *(comparison.ratio for comparison in found))
+        tally.measure(max(comparison.ratio for comparison in found))
         return
     known = known_divergences(instance, claim)
     if not known:

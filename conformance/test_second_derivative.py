@@ -27,7 +27,7 @@ def test_second_derivative(cell: Cell, tally: Tally, base_seed: int) -> None:
     if not (cell.loss.twice and cell.loss.forward):
         pytest.skip("torch has no second derivative and no forward mode of this loss")
     drawn = differentiations(cell.loss.cases(cell.format, cell.reduction), cell.format, twice=True)
-    run_drawn(cell, base_seed, lambda example: check_second(cell, example, tally), drawn)
+    run_drawn(cell, base_seed, lambda example: check_second(cell, example, tally), drawn, tally=tally)
 
 
 def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:

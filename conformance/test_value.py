@@ -21,7 +21,7 @@ def test_value(cell: Cell, tally: Tally, base_seed: int) -> None:
     if cell.obstacle:
         pytest.skip(cell.obstacle)
     drawn = with_infinities(cell.loss.cases(cell.format, cell.reduction))
-    run_drawn(cell, base_seed, lambda case: check_value(cell, case, tally), drawn)
+    run_drawn(cell, base_seed, lambda case: check_value(cell, case, tally), drawn, tally=tally)
 
 
 def check_value(cell: Cell, case: Case, tally: Tally) -> None:
@@ -34,7 +34,7 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
     mismatch, ratio = find_mismatch(cell, case)
     tally.examples += 1
     if mismatch is None:
-        tally.worst = max(tally.worst, ratio)
+        tally.measure(ratio)
         return
     excuse(mismatch, tally)
 

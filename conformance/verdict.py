@@ -56,4 +56,4 @@ def check_numbers(
     while not worst.conforms:
         known = known | excuse(tell(worst), tally)
         worst = judge(got, truth, known)
-    tally.worst = max(tally.worst, worst.ratio)
+    tally.measure(worst.ratio)

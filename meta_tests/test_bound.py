@@ -11,7 +11,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from conformance.cells import Cell, all_cells, run_drawn, run_examples
+from conformance.cells import Cell, all_cells, run_drawn
 from conformance.differentiating import Expected, expect_derivatives
 from conformance.judging import expect, judge
 from conformance.losses import LOSSES, Loss
@@ -111,7 +111,7 @@ def test_bound_betrays_an_error_of_64_roundoffs_in_every_element(coordinates: Ce
         observed = case.format.nearest(np.asarray(wrong, dtype=np.float64))
         betrayed += not judge(observed, expected).conforms
 
-    run_examples(coordinates, 0, inject)
+    run_drawn(coordinates, 0, inject, coordinates.loss.cases(coordinates.format, coordinates.reduction))
     assert betrayed
 
 

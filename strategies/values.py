@@ -57,11 +57,26 @@ def _extreme(format: Format, rng: np.random.Generator) -> Array:
     return rng.choice([-1.0, 1.0], ENTRIES) * np.minimum(size, format.max)
 
 
+def _wide(format: Format, rng: np.random.Generator) -> Array:
+    """Sizes over a third of the format's exponents: products of two or three numbers just fit, or do not."""
+    exponents = rng.uniform(format.min_exponent / 3, format.max_exponent / 3, ENTRIES)
+    return rng.choice([-1.0, 1.0], ENTRIES) * 2.0**exponents
+
+
 Regime = Callable[[Format, np.random.Generator], Array]
 # A regime holds for a whole array: one huge element would hide the others in a sum.
 REGIMES: tuple[Regime, ...] = (
     _simple, _simple, _beside, _beside, _ordinary, _ordinary, _ordinary, _spread, _spread, _extreme,
 )  # fmt: skip
+
+
+AUDIT: tuple[Regime, ...] = (*REGIMES, _wide, _wide, _wide, _extreme)
+
+
+def widen() -> None:
+    """From now on, draw from wider tables, too, as an audit does."""
+    global REGIMES
+    REGIMES = AUDIT
 
 
 def _real(x: Array) -> Array:

@@ -139,7 +139,8 @@ def variance_is_clamped(m: SecondMismatch) -> bool | Array:
     if clamped.ndim == given["input"].ndim - 1:
         clamped = np.expand_dims(clamped, -1)
     where_clamped = np.broadcast_to(clamped, np.broadcast_shapes(clamped.shape, given["input"].shape))
-    return _spoils(m, where_clamped & np.all(np.isfinite(m.observed)))
+    spoilt = _spoils(m, where_clamped)
+    return np.isfinite(m.observed) & spoilt
 
 
 def distance_is_zero(m: SecondMismatch) -> bool | Array:
