@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -147,8 +148,10 @@ def nan_is_swallowed(mismatch: Mismatch) -> bool:
 
 
 def is_empty(mismatch: Mismatch) -> bool:
-    """Torch refuses log-probabilities without elements."""
-    return "log_probs tensor must not be empty" in mismatch.problem
+    """Torch refuses log-probabilities without elements, or without frames, which it looked for in vain before."""
+    return bool(
+        re.search(r"log_probs tensor must not be empty|exceeds dimension size \(0\)", mismatch.problem)
+    )
 
 
 def exp_overflows(exponent: Array, format: Format) -> Array:
