@@ -83,7 +83,7 @@ def literal(value: Any, format: Format) -> str:
     if value.size == 0:
         return f"torch.empty({value.shape}, dtype=torch.{dtype})"
     if value.size > MANY and np.all(value == value.flat[0]):
-        return f"torch.full({value.shape}, {value.flat[0].item()!r}, dtype=torch.{dtype})"
+        return f"torch.full({value.shape}, {_nested(value.flat[0].item())}, dtype=torch.{dtype})"
     return f"torch.tensor({_nested(value.tolist())}, dtype=torch.{dtype})"
 
 
