@@ -21,9 +21,9 @@ from .running import arguments, functional, to_numpy
 from .test_value import find_mismatch
 
 # One case makes several calls, so a law gets as many examples as a cell divided by this.
-FEWER = 4
+FEWER = 5
 # With at least so many examples, a law that no case concerned is a defect of the suite.
-ENOUGH = 25
+ENOUGH = 20
 
 
 def test_law(instance: Instance, tally: Tally, base_seed: int) -> None:

@@ -116,6 +116,8 @@ def number(value: Any, like: Any) -> Any:
 
 def total(*terms: Any) -> Any:
     """Sum of a few terms that broadcast, added in no particular order: the bound holds for every order."""
+    if len(terms) == 1:
+        return terms[0]
     home = highest(terms)
     return sum(terms[1:], start=terms[0]) if home is None else home.functions[total](*terms)
 
