@@ -102,7 +102,6 @@ def run_drawn(
     Raises:
         Whatever `check` raises, on the simplest example that makes it.
     """
-
     phases = [phase for phase in settings().phases if phase in PHASES]
     aims = Phase.target in phases
 
