@@ -23,6 +23,7 @@ OLDEST_TORCH = "2.6"
 PROFILES = ("dev", "ci", "nightly")
 
 # Examples are a matter of the cell: no deadline, and no database that a later run would depend on.
+# Neither explicit examples, nor an explanation in place of our own.
 PHASES = (Phase.generate, Phase.shrink)
 settings.register_profile(
     "dev", max_examples=100, deadline=None, derandomize=True, database=None, phases=PHASES

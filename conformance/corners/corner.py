@@ -91,7 +91,7 @@ def _argument(value: Any, format: Format) -> Any:
     if callable(value):
         value = np.asarray(value(format))
     if isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
-        return format.nearest(_numbers(value, format) if isinstance(value, list) else value)
+        return format.nearest(_numbers(value, format))
     return value
 
 

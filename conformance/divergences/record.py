@@ -85,6 +85,13 @@ def arguments_of(mismatch: Mismatch) -> dict[str, Any]:
     return dict(mismatch.case.arguments)
 
 
+def kept_labels(given: dict[str, Any]) -> Array:
+    """The labels among the arguments that are not ignored, flat."""
+    labels = given["target"]
+    kept: Array = labels[labels != given.get("ignore_index", -100)]
+    return kept
+
+
 def reduced_by(mismatch: Mismatch, *reductions: str) -> bool:
     """Whether the call's reduction is one of these."""
     return mismatch.case.arguments.get("reduction", "mean") in reductions
@@ -188,7 +195,7 @@ def total_weight_overflows(mismatch: Mismatch) -> bool:
         return False
     if is_real(given["target"]):
         return False
-    kept = given["target"][given["target"] != given.get("ignore_index", -100)]
+    kept = kept_labels(given)
     total = np.sum(given["weight"][kept]) if "weight" in given else kept.size
     return bool(total > mismatch.case.format.max)
 

@@ -11,7 +11,14 @@ from strategies import weightless
 
 from ..judging import expect
 from ..mismatch import GradientMismatch
-from .record import arguments_of, exp_overflows, infinity_counts, pairs_whose_norms_vanish, reduced_by
+from .record import (
+    arguments_of,
+    exp_overflows,
+    infinity_counts,
+    kept_labels,
+    pairs_whose_norms_vanish,
+    reduced_by,
+)
 
 
 def intermediate_overflows(m: GradientMismatch) -> bool | Array:
@@ -49,7 +56,7 @@ def nothing_weighs(m: GradientMismatch) -> bool | Array:
         return is_nan(m) if not np.any(weight) else False
     if given["target"].dtype.kind == "f":
         return False
-    kept = given["target"][given["target"] != given.get("ignore_index", -100)]
+    kept = kept_labels(given)
     return is_nan(m) if kept.size and not np.any(weight[kept]) else False
 
 
