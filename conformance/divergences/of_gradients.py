@@ -10,6 +10,7 @@ from reference import FORMATS, Array
 
 from . import where_gradients_diverge as where
 from .record import (
+    HALVES,
     Divergence,
     eps_vanishes,
     is_empty,
@@ -127,6 +128,11 @@ DIVERGENCES: tuple[Divergence, ...] = (
          "the derivative by a class whose probability is 0 is nan, although no alignment passes there",
          "torch.tensor([[[-math.inf, 0.0]]])",
          "F.ctc_loss(x, torch.tensor([[1]]), (1,), (1,))", "[0, 0, 0]", NAN, 0.0),
+    _row("gradient-half-sum", "accuracy", where.sums_in_own_format,
+         "the CPU kernel sums the weights that the mean divides by in half precision, not in float32",
+         "torch.zeros(17, 1).half()",
+         "F.nll_loss(x, torch.zeros(17).long(), torch.full((1,), 0.09546).half())", "[0, 0]",
+         -0.0587158203125, -1 / 17, formats=HALVES),
     _row("gradient-half-count", "overflow", total_weight_overflows,
          "the sum of weights is kept in half precision, whose infinity makes the gradient 0",
          "torch.zeros(66000, 1).half()", "F.nll_loss(x, torch.zeros(66000).long())", "[0, 0]",

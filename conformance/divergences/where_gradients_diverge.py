@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from reference import Array
 from strategies import weightless
 
-from ..judging import expect
+from ..differentiating import expect_derivatives
+from ..judging import expect, judge
 from ..mismatch import GradientMismatch
 from .record import (
     arguments_of,
     exp_overflows,
+    explained,
     infinity_counts,
     kept_labels,
     pairs_whose_norms_vanish,
@@ -44,6 +47,16 @@ def nan_at_infinity(m: GradientMismatch) -> bool | Array:
     if m.expected is None or not infinity_counts(m):
         return False
     return np.asarray(is_nan(m) & ~np.isnan(m.expected.value))
+
+
+def sums_in_own_format(m: GradientMismatch) -> bool:
+    """The gradient is what summing weights in the narrow format itself explains."""
+    if m.differentiation is None or m.observed is None or not reduced_by(m, "mean"):
+        return False
+    narrow = replace(m.case.format, accumulator=m.case.format.name)
+    example = replace(m.differentiation, case=replace(m.case, format=narrow))
+    allowed = expect_derivatives(m.loss, example, [m.argument]).gradients[m.argument]
+    return explained(judge(m.observed, allowed))
 
 
 def nothing_weighs(m: GradientMismatch) -> bool | Array:
