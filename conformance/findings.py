@@ -16,6 +16,7 @@ OF = {
     "gradient": "gradient",
     "second": "second derivative or forward mode",
     "invalid call": "invalid call",
+    "way": "way of running torch",
 }
 
 HEAD = """\

@@ -14,6 +14,7 @@ from strategies import Case, Differentiation, literal
 from .judging import Worst
 from .losses import Loss
 from .running import written
+from .ways import WAYS, tensors_of
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,18 @@ class Mismatch:
 
     def calls(self) -> list[str]:
         """The lines of torch code that make ``got``."""
-        return [f"got = {written(self.way, self.loss, self.case)}"]
+        way = WAYS.get(self.way)
+        if way is None:
+            return [f"got = {written(self.way, self.loss, self.case)}"]
+        return [*way.script(self.case), f"got = way({', '.join(self._passed())})"]
+
+    def _passed(self, variable: str = "") -> list[str]:
+        """The tensors as the way passes them; a variable by its name."""
+        way, case = WAYS[self.way], self.case
+        return [
+            name if name == variable else way.passing(name, literal(case.arguments[name], case.format))
+            for name in tensors_of(case)
+        ]
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,14 @@ class GradientMismatch(Mismatch):
         """The lines of torch code that make ``got``."""
         case, name = self.case, self.argument
         upstream = "" if self.upstream is None else f", {literal(self.upstream, case.format)}"
+        if self.way in WAYS:
+            passed = WAYS[self.way].passing(name, literal(case.arguments[name], case.format))
+            return [
+                *WAYS[self.way].script(case),
+                f"{name} = {passed}.detach().requires_grad_()",
+                f"loss = way({', '.join(self._passed(name))})",
+                f"(got,) = torch.autograd.grad(loss, {name}{upstream})",
+            ]
         return [
             f"{name} = {literal(case.arguments[name], case.format)}.requires_grad_()",
             f"loss = {case.call(f'F.{case.loss}', [name])}",

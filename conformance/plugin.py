@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its la
 
 OLDEST_TORCH = "2.6"
 PROFILES = ("dev", "ci", "nightly")
+PLAIN = "plain"
 
 # Examples are a matter of the cell: no deadline, and no database that a later run would depend on.
 # Neither explicit examples, nor an explanation in place of our own.
@@ -54,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"test this format only: {', '.join(FORMATS)}; repeatable",
     )  # fmt: skip
     group.addoption(
+        "--way", action="append", default=[], metavar="NAME",
+        help=f"run torch in this way only; repeatable; {PLAIN} is all that is tested of plain calls; "
+        "an unknown name lists the others",
+    )  # fmt: skip
+    group.addoption(
         "--examples", metavar="N",
         help="examples of each cell (loss, reduction, dtype, device); default: the profile's, 100",
     )  # fmt: skip
@@ -74,6 +80,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in config.option.loss:
         if name not in known:
             raise pytest.UsageError(_unknown("--loss", name, known))
+    ways = [PLAIN, *importlib.import_module("conformance.ways").WAYS]
+    for name in config.option.way:
+        if name not in ways:
+            raise pytest.UsageError(_unknown("--way", name, ways))
     devices = importlib.import_module("conformance.devices")
     for name in config.option.device:
         problem = devices.problem(name)
@@ -146,7 +156,7 @@ def _base_seed(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)  # a device comes last in a test's id
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test every selected ``cell``, ``instance`` of a law, ``place`` of a corner or ``device``.
+    """Give a test every selected ``cell``, ``passage``, ``instance`` of a law, ``place`` or ``device``.
 
     Absent devices are marked as skipped.
     """
@@ -154,6 +164,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from .corners import places
     from .devices import absence, default_devices
     from .laws import instances
+    from .ways import passages
 
     option = metafunc.config.option
     devices = list(dict.fromkeys(option.device)) or default_devices()
@@ -169,6 +180,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "cell": all_cells,
         "instance": instances,
         "place": places,
+        "passage": passages,
     }
     for name in axes.keys() & set(metafunc.fixturenames):
         formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
@@ -202,16 +214,20 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect parametrized tests of losses that ``--loss`` does not name."""
-    if not config.option.loss:
+    """Deselect tests of losses that ``--loss`` does not name, and of ways that ``--way`` does not."""
+    if not (config.option.loss or config.option.way):
         return
-    chosen = {row.name for row in selected_losses(config)}
+    from .ways import Passage
+
+    chosen, ways = {row.name for row in selected_losses(config)}, set(config.option.way)
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
         callspec = getattr(item, "callspec", None)  # only parametrized tests have one
-        losses = {_loss_name(value) for value in callspec.params.values()} - {None} if callspec else set()
-        (kept if losses <= chosen else dropped).append(item)
+        params = list(callspec.params.values()) if callspec else []
+        losses = {_loss_name(value) for value in params} - {None}
+        way = next((value.way.name for value in params if isinstance(value, Passage)), PLAIN)
+        (kept if losses <= chosen and (not ways or way in ways) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
@@ -237,7 +253,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not tallies and not known:
         return
     terminalreporter.section("torch-loss-conformance")
-    for of in dict.fromkeys(tally["of"] for tally in tallies):
+    _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
+    for of in dict.fromkeys(tally["of"] for tally in tallies if tally["of"] != "way"):
         part = [tally for tally in tallies if tally["of"] == of]
         examples = sum(tally["examples"] for tally in part)
         terminalreporter.line(
@@ -249,6 +266,17 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         known.update(tally["known"])
     for divergence, count in sorted(known.items()):
         terminalreporter.line(f"known divergence {divergence}: {count} examples")
+
+
+def _report_ways(terminalreporter: Any, tallies: list[dict[str, Any]]) -> None:
+    """Say how much was tested in each way; what has the bits of the plain call has no error of its own."""
+    for way in dict.fromkeys(tally["cell"].split("-")[1] for tally in tallies):
+        part = [tally for tally in tallies if tally["cell"].split("-")[1] == way]
+        examples, worst = sum(tally["examples"] for tally in part), max(tally["worst"] for tally in part)
+        terminalreporter.line(
+            f"way {way}: {examples} examples in {len(part)} cells; worst error / allowed error, "
+            f"where the bits are not those of the plain call: {worst:.2f}"
+        )
 
 
 def worst_table(tallies: list[dict[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from reference import Array
 
 from ..invalid import Invalid, Promotion
 from ..mismatch import Mismatch
-from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values
+from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values, of_ways
 from .record import Divergence
 
 __all__ = ["DIVERGENCES", "Divergence", "covering", "on_record"]
@@ -22,6 +22,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + of_gradients.DIVERGENCES
     + of_second_derivatives.DIVERGENCES
     + of_invalid_calls.DIVERGENCES
+    + of_ways.DIVERGENCES
 )
 
 
@@ -29,7 +30,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
 def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     """The record that covers a mismatch, and of which elements it does; None where it is new."""
     for record in DIVERGENCES:
-        same = record.current and (record.loss, record.of) == (mismatch.loss.name, mismatch.of)
+        of = record.of == mismatch.of or mismatch.way in record.ways
+        same = record.current and record.loss == mismatch.loss.name and of
         same = same and record.concerns(mismatch.device)
         if same and mismatch.case.format.name in record.formats:
             covered = record.covers(mismatch)

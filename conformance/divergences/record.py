@@ -47,11 +47,12 @@ class Divergence:
         truth: the number it should give, or the name of the exception.
         formats: the floating-point formats concerned.
         until: the first torch known to be without it.
-        of: what diverges: the "value", the "gradient", the "second" derivative and forward mode, or that an
-            "invalid call" raises.
+        of: what diverges: the "value", the "gradient", the "second" derivative and forward mode, that an
+            "invalid call" raises, or that a "way" of running torch changes nothing.
         since: the first torch known to have it, if that is not the oldest supported.
         devices: the types of device concerned; empty for all, as for what torch composes of other operations.
         upstream: where torch's developers discuss it, if that is known.
+        ways: the ways of running torch concerned, where it is about those only.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Divergence:
     since: str | None = None
     devices: tuple[str, ...] = ()
     upstream: str = ""
+    ways: tuple[str, ...] = ()
 
     @property
     def current(self) -> bool:

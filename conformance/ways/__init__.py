@@ -1,0 +1,38 @@
+"""Ways of running torch that must not change what a loss gives: layouts and contexts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reference import FORMATS
+
+from ..cells import Cell
+from ..losses import Loss
+from .contexts import CONTEXTS
+from .layouts import LAYOUTS
+from .way import Way, tensors_of
+
+__all__ = ["WAYS", "Passage", "Way", "passages", "tensors_of"]
+
+WAYS = {way.name: way for way in LAYOUTS + CONTEXTS}
+
+
+@dataclass(frozen=True)
+class Passage(Cell):
+    """A loss run in one way, in one format on one device; as a string, the coordinates in a test's id."""
+
+    way: Way
+
+    def __str__(self) -> str:
+        return f"{self.loss.name}-{self.way}-{self.format.name}-{self.device}"
+
+
+def passages(losses: list[Loss], formats: list[str], devices: list[str]) -> list[Passage]:
+    """Every way of the given losses on the given axes, in a stable order; reductions are drawn."""
+    return [
+        Passage(loss, "mean", FORMATS[name], device, way)
+        for way in WAYS.values()
+        for loss in losses
+        for name in formats
+        for device in devices
+    ]

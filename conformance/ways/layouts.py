@@ -1,0 +1,32 @@
+"""Layouts: the same numbers as views of something larger, or in another order in memory."""
+
+from __future__ import annotations
+
+from .way import Way
+
+# A number that no argument holds stands around what a view shows.
+LAYOUTS = (
+    Way("stepped", layout="torch.stack([x, x.new_full(x.shape, 77)], -1)[..., 0]"),
+    Way(
+        "offset",
+        layout="torch.cat([around := x.new_full((3,), 77), x.reshape(-1), around])[3:-3].view(x.shape)",
+    ),
+    Way("transposed", layout="x.movedim(0, -1).contiguous().movedim(-1, 0) if x.ndim > 1 else x"),
+    Way("channels_last", layout="x.movedim(1, -1).contiguous().movedim(-1, 1) if x.ndim > 2 else x"),
+    # A dimension of size 1 may have any stride, and torch must not rely on it.
+    Way(
+        "odd_strides",
+        layout="x.as_strided(x.shape, [n if size > 1 else 77 for n, size in zip(x.stride(), x.shape)])",
+    ),
+    # These hold one number in several places, so that other numbers are passed.
+    Way(
+        "expanded",
+        layout="x[:1].expand(x.shape) if x.ndim and (x.is_floating_point() or name == 'target') else x",
+        other_numbers=True,
+    ),
+    Way(
+        "overlapping",
+        layout="x.as_strided(x.shape, [1] * x.ndim) if x.is_floating_point() else x",
+        other_numbers=True,
+    ),
+)
