@@ -24,8 +24,8 @@ def _gradient_not_contiguous(mismatch: Mismatch) -> bool:
 DIVERGENCES: tuple[Divergence, ...] = (
     Divergence(
         "l1_loss-weight-lost", "l1_loss", "convention", _weight_lost,
-        "where the call passes through __torch_function__ (a mode, a subclass, a device as context or default) "
-        "the weight is not passed on, and the loss is that without weights",
+        "where a call passes through __torch_function__ (a mode, a subclass, a device set around it) "
+        "the weight is dropped, and the loss is that without weights",
         "class Subclass(torch.Tensor): pass\n"
         "F.l1_loss(torch.zeros(1).as_subclass(Subclass), torch.ones(1), weight=torch.full((1,), 3.0), "
         "reduction='sum')",
@@ -35,8 +35,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
     Divergence(
         "nll_loss-gradient-layout", "nll_loss", "error", _gradient_not_contiguous,
         "a 4-d input whose channels are last, or its axes in another order, in memory, has no gradient: the "
-        "backward kernel refuses the layout that torch itself gave the gradient; with a dimension fewer or more "
-        "there is one",
+        "backward kernel refuses the layout that torch itself gave the gradient; with a dimension fewer or "
+        "more there is one",
         "x = torch.zeros(1, 2, 2, 2).to(memory_format=torch.channels_last).requires_grad_()\n"
         "torch.autograd.grad(F.nll_loss(x, torch.zeros(1, 2, 2).long(), reduction='sum'), x)[0].sum()",
         "RuntimeError", -4.0, of="way", ways=("channels_last", "transposed"),
