@@ -90,15 +90,12 @@ class Mismatch:
         way = WAYS.get(self.way)
         if way is None:
             return [f"got = {written(self.way, self.loss, self.case)}"]
-        return [*way.script(self.case), f"got = way({', '.join(self._passed())})"]
+        return [*way.script(self.case), f"got = way({', '.join(self._passed().values())})"]
 
-    def _passed(self, variable: str = "") -> list[str]:
-        """The tensors as the way passes them; a variable by its name."""
+    def _passed(self) -> dict[str, str]:
+        """The tensors as the way passes them."""
         way, case = WAYS[self.way], self.case
-        return [
-            name if name == variable else way.passing(name, literal(case.arguments[name], case.format))
-            for name in tensors_of(case)
-        ]
+        return {n: way.passing(n, literal(case.arguments[n], case.format)) for n in tensors_of(case)}
 
 
 @dataclass(frozen=True)
@@ -126,11 +123,11 @@ class GradientMismatch(Mismatch):
         case, name = self.case, self.argument
         upstream = "" if self.upstream is None else f", {literal(self.upstream, case.format)}"
         if self.way in WAYS:
-            passed = WAYS[self.way].passing(name, literal(case.arguments[name], case.format))
+            passed = self._passed()
             return [
                 *WAYS[self.way].script(case),
-                f"{name} = {passed}.detach().requires_grad_()",
-                f"loss = way({', '.join(self._passed(name))})",
+                f"{name} = {passed[name]}.detach().requires_grad_()",
+                f"loss = way({', '.join({**passed, name: name}.values())})",
                 f"(got,) = torch.autograd.grad(loss, {name}{upstream})",
             ]
         return [

@@ -69,21 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options and torch before anything runs."""
     profile = config.getoption("hypothesis_profile", None)
-    if profile and profile not in PROFILES:
-        raise pytest.UsageError(_unknown("--hypothesis-profile", profile, PROFILES))
-    for name in config.option.dtype:
-        if name not in FORMATS:
-            raise pytest.UsageError(_unknown("--dtype", name, FORMATS))
+    _known_names("--hypothesis-profile", [profile] if profile else [], PROFILES)
+    _known_names("--dtype", config.option.dtype, FORMATS)
     _import_torch()
     losses = importlib.import_module("conformance.losses")
     known = [name for row in losses.LOSSES.values() for name in (row.name, row.module)]
-    for name in config.option.loss:
-        if name not in known:
-            raise pytest.UsageError(_unknown("--loss", name, known))
-    ways = [PLAIN, *importlib.import_module("conformance.ways").WAYS]
-    for name in config.option.way:
-        if name not in ways:
-            raise pytest.UsageError(_unknown("--way", name, ways))
+    _known_names("--loss", config.option.loss, known)
+    _known_names("--way", config.option.way, [PLAIN, *importlib.import_module("conformance.ways").WAYS])
     devices = importlib.import_module("conformance.devices")
     for name in config.option.device:
         problem = devices.problem(name)
@@ -101,10 +93,12 @@ def pytest_configure(config: pytest.Config) -> None:
         values.widen()
 
 
-def _unknown(option: str, name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{option}: unknown name {name!r}{hint} (valid: {', '.join(known)})"
+def _known_names(option: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise pytest.UsageError(f"{option}: unknown name {name!r}{hint} (valid: {', '.join(known)})")
 
 
 def _import_torch() -> None:
@@ -270,8 +264,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def _report_ways(terminalreporter: Any, tallies: list[dict[str, Any]]) -> None:
     """Say how much was tested in each way; what has the bits of the plain call has no error of its own."""
-    for way in dict.fromkeys(tally["cell"].split("-")[1] for tally in tallies):
-        part = [tally for tally in tallies if tally["cell"].split("-")[1] == way]
+    by_way: dict[str, list[dict[str, Any]]] = {}
+    for tally in tallies:
+        _, way, _ = tally["cell"].split("-", 2)
+        by_way.setdefault(way, []).append(tally)
+    for way, part in by_way.items():
         examples, worst = sum(tally["examples"] for tally in part), max(tally["worst"] for tally in part)
         terminalreporter.line(
             f"way {way}: {examples} examples in {len(part)} cells; worst error / allowed error, "

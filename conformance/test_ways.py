@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -13,17 +12,18 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from reference import Array, Tracked
-from strategies import Differentiation, differentiations, spread
+from reference import Array
+from strategies import Case, Differentiation, differentiations, spread
 
 from .cells import Tally, run_drawn
-from .differentiating import expect_derivatives
+from .differentiating import Expected, expect_derivatives
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
-from .running import arguments, functional, to_numpy
+from .running import arguments, to_numpy
 from .verdict import check_numbers, excuse
-from .ways import Passage, tensors_of
+from .ways import Passage, Way, tensors_of
 
+PLAIN = Way("plain")
 # There are many ways, and most give the bits of the plain call: each gets a cell's examples divided by this.
 FEWER = 10
 
@@ -83,46 +83,25 @@ def check_way(passage: Passage, example: Differentiation, tally: Tally, backward
     wanted = passage.loss.variables(case) if backward else []
     memory = {name: _memory(tensor) for name, tensor in laid.items()}
     tally.examples += 1
-
-    def plainly(*tensors: torch.Tensor) -> torch.Tensor:
-        return functional(passage.loss, case, {**given, **dict(zip(laid, tensors))})
-
-    plain = go(lambda: plainly, plain_tensors, wanted, example.upstream)
-    other = go(lambda: way.function(case), laid, wanted, example.upstream)
+    plain = go(PLAIN, case, plain_tensors, wanted, example.upstream)
+    other = go(way, case, laid, wanted, example.upstream)
     problem = _parity(plain, other) or _touched(laid, memory)
     if problem:
         excuse(Mismatch(passage.loss, case, device, way.name, problem), tally)
         return
-    if plain.result is None or other.result is None:
-        return
-    _check_bits_or_bound(
-        passage, plain.result, other.result, lambda: expect(passage.loss, case),
-        partial(Mismatch, passage.loss, case, device, way.name), "value", tally,
-    )  # fmt: skip
-    for name in wanted if other.error is None else ():
-        first, second = plain.gradients[name], other.gradients[name]
-        if first is None or second is None:
-            continue
-        truth = partial(_gradient, passage, example, wanted, name)
-        upstream = spread(example.upstream, tuple(plain.result.shape))
-        tell = partial(
-            GradientMismatch, passage.loss, case, device, way.name,
-            argument=name, differentiation=example, upstream=upstream,
-        )  # fmt: skip
-        _check_bits_or_bound(passage, first, second, truth, tell, f"gradient by {name}", tally)
+    derivatives = cache(partial(expect_derivatives, passage.loss, example, wanted))
+    for what, first, second in _pairs(plain, other):
+        if first is not None and second is not None:
+            _check_bits_or_bound(passage, example, what, first, second, derivatives, tally)
 
 
-def go(
-    prepare: Callable[[], Callable[..., torch.Tensor]],
-    tensors: dict[str, torch.Tensor],
-    wanted: list[str],
-    upstream: Array,
-) -> Outcome:
-    """Call a function and go back through it.
+def go(way: Way, case: Case, tensors: dict[str, torch.Tensor], wanted: list[str], upstream: Array) -> Outcome:
+    """Run a case in a way and go back through it.
 
     Args:
-        prepare: makes the function.
-        tensors: what it is called with; some are made to require gradients.
+        way: how.
+        case: its options are used.
+        tensors: what the loss is called with; some are made to require gradients.
         wanted: the arguments by which to differentiate.
         upstream: numbers to repeat over the result.
     """
@@ -130,7 +109,7 @@ def go(
     try:
         for name in wanted:
             tensors[name].requires_grad_()
-        outcome.result = result = prepare()(*tensors.values())
+        outcome.result = result = way.function(case)(*tensors.values())
         if wanted:
             numbers = spread(upstream, tuple(result.shape))
             direction = torch.tensor(numbers, dtype=result.dtype, device=result.device)
@@ -150,16 +129,20 @@ def _parity(plain: Outcome, other: Outcome) -> str | None:
         return f"raised {type(other.error).__name__}: {other.error}"
     if plain.error:
         return f"raised nothing, and the plain call raises {type(plain.error).__name__}: {plain.error}"
-    pairs = [("result", plain.result, other.result)]
-    pairs += [
-        (f"gradient by {name}", plain.gradients[name], other.gradients[name]) for name in plain.gradients
-    ]
-    for what, first, second in pairs:
+    for what, first, second in _pairs(plain, other):
+        what = f"gradient by {what}" if what else "result"
         if first is not None and second is None:
             return f"no {what}"
         if first is not None and second is not None and _kind(first) != _kind(second):
             return f"a {what} {_kind(second)}, and the plain call gives {_kind(first)}"
     return None
+
+
+def _pairs(plain: Outcome, other: Outcome) -> Iterator[tuple[str, torch.Tensor | None, torch.Tensor | None]]:
+    """What both gave: the result under no name, and the gradients by their arguments."""
+    yield "", plain.result, other.result
+    for name, gradient in plain.gradients.items():
+        yield name, gradient, other.gradients.get(name)
 
 
 def _kind(tensor: torch.Tensor) -> str:
@@ -186,34 +169,43 @@ def _touched(tensors: dict[str, torch.Tensor], before: dict[str, torch.Tensor]) 
 
 def _check_bits_or_bound(
     passage: Passage,
+    example: Differentiation,
+    argument: str,
     plain: torch.Tensor,
     other: torch.Tensor,
-    truth: Callable[[], Tracked],
-    tell: Callable[..., Mismatch],
-    what: str,
+    derivatives: Callable[[], Expected],
     tally: Tally,
 ) -> None:
     """Check that numbers are those of the plain call, or, where the way is not exact, within the bound.
+
+    Args:
+        passage: what was run, where and how.
+        example: the case, and what its gradient is of.
+        argument: by which the numbers are the gradient; empty if they are the result.
+        plain: the numbers of the plain call.
+        other: those of the way.
+        derivatives: what the oracle says of the gradients.
+        tally: counts what is known.
 
     Raises:
         pytest.fail.Exception: they are not, and no divergence on record covers it.
     """
     __tracebackhide__ = True
     first, second = to_numpy(plain), to_numpy(other)
-    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    same = (first == second) & (np.signbit(first) == np.signbit(second)) | np.isnan(first) & np.isnan(second)
     if np.all(same):
         return
-    expected = truth()
-    extra: dict[str, Any] = {} if what == "value" else {"expected": expected}
+    where = (passage.loss, example.case, passage.device, passage.way.name)
+    what = f"gradient by {argument}" if argument else "value"
+    expected = derivatives().gradients[argument] if argument else expect(passage.loss, example.case)
 
-    def outside(worst: Worst) -> Mismatch:
-        return tell(f"a {what} outside the derived bound", worst, second, **extra)
+    def tell(problem: str, worst: Worst | None) -> Mismatch:
+        told = (*where, problem, worst, second)
+        if not argument:
+            return Mismatch(*told)
+        return GradientMismatch(*told, argument, example, derivatives().upstream, expected)
 
     # What the plain call gives is judged where the plain call is tested.
-    check_numbers(second, expected, outside, tally, same)
+    check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, same)
     if passage.way.exact:
-        excuse(tell(f"bits of a {what} differ: {second} instead of {first}", **extra), tally)
-
-
-def _gradient(passage: Passage, example: Differentiation, wanted: list[str], name: str) -> Tracked:
-    return expect_derivatives(passage.loss, example, wanted).gradients[name]
+        excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None), tally)

@@ -9,7 +9,7 @@ from .record import Divergence, arguments_of, explained
 
 def _weight_lost(mismatch: Mismatch) -> bool:
     """The result is that without the weight, or there is no gradient by it."""
-    if "weight" not in mismatch.case.arguments:
+    if "weight" not in mismatch.case.arguments or mismatch.of != "value":
         return False
     if mismatch.observed is None:
         return mismatch.problem == "no gradient by weight"

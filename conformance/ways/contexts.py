@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from .way import Way
 
+
+def _within(context: str) -> str:
+    """Code of a way that calls the loss in a context."""
+    return f"""\
+def way(*x):
+    with {context}:
+        return function(*x)
+"""
+
+
+def _between(before: str, after: str) -> str:
+    """Code of a way that calls the loss between two statements."""
+    return f"""\
+def way(*x):
+    {before}
+    try:
+        return function(*x)
+    finally:
+        {after}
+"""
+
+
 MODE = """\
 class Mode(torch.overrides.TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         return function(*args, **(kwargs or {}))
-"""
-
-IN_MODE = """\
-def way(*x):
-    with Mode():
-        return function(*x)
 """
 
 SUBCLASS = """\
@@ -28,46 +44,20 @@ def way(*x):
     return result.as_subclass(torch.Tensor)
 """
 
-ON_DEVICE = """\
-def way(*x):
-    with x[0].device:
-        return function(*x)
-"""
-
-DEFAULT_DEVICE = """\
-def way(*x):
-    torch.set_default_device(x[0].device)
-    try:
-        return function(*x)
-    finally:
-        torch.set_default_device(None)
-"""
-
-DETERMINISTIC = """\
-def way(*x):
-    torch.use_deterministic_algorithms(True)
-    try:
-        return function(*x)
-    finally:
-        torch.use_deterministic_algorithms(False)
-"""
-
-THREADS = """\
-def way(*x):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        return function(*x)
-    finally:
-        torch.set_num_threads(threads)
-"""
+DEFAULT_DEVICE = _between("torch.set_default_device(x[0].device)", "torch.set_default_device(None)")
+DETERMINISTIC = _between(
+    "torch.use_deterministic_algorithms(True)", "torch.use_deterministic_algorithms(False)"
+)
+THREADS = _between(
+    "threads = torch.get_num_threads(); torch.set_num_threads(2)", "torch.set_num_threads(threads)"
+)
 
 CONTEXTS = (
     Way("no_grad", "way = torch.no_grad()(function)", exact=True, differentiates=False),
     Way("inference_mode", "way = torch.inference_mode()(function)", exact=True, differentiates=False),
-    Way("function_mode", IN_MODE, setup=MODE, exact=True),
+    Way("function_mode", _within("Mode()"), setup=MODE, exact=True),
     Way("subclass", OF_SUBCLASS, setup=SUBCLASS, exact=True),
-    Way("device_context", ON_DEVICE, exact=True),
+    Way("device_context", _within("x[0].device"), exact=True),
     Way("default_device", DEFAULT_DEVICE, exact=True),
     Way("deterministic", DETERMINISTIC),
     Way("two_threads", THREADS),

@@ -51,18 +51,15 @@ class Way:
             Exception: whatever torch raises where it prepares the way.
         """
         names = dict(_set_up(self.setup))
-        exec(_compiled(_defining(case)), names)
+        exec(_defining(case), names)  # each case has a text of its own
         exec(_compiled(self.code), names)
         made: Function = names["way"]
         return made
 
     def laid_out(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         """An argument as this way passes it."""
-        if self.layout == "x":
-            return tensor
-        laid: torch.Tensor = eval(
-            _compiled(self.layout, "eval"), {**_set_up(self.setup), "x": tensor, "name": name}
-        )
+        names = {**_set_up(self.setup), "x": tensor, "name": name}
+        laid: torch.Tensor = eval(_compiled(self.layout, "eval"), names)
         return laid
 
     def script(self, case: Case) -> list[str]:
