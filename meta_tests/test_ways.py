@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch.nn.functional as F
+
+from conformance.cells import Tally
+from conformance.divergences import of_ways
+from conformance.losses import LOSSES
+from conformance.test_ways import check_way
+from conformance.ways import WAYS, Passage
+from reference import FORMATS
+from strategies import Case, Differentiation
 
 from .test_failures import run_broken
 from .test_options import pytest_of_the_suite
@@ -51,3 +61,47 @@ def test_an_unknown_way_ends_in_one_line() -> None:
     run = pytest_of_the_suite("--way", "transpose")
     assert run.returncode == 4
     assert "--way: unknown name 'transpose'; did you mean 'transposed'?" in run.stderr
+
+
+# A case that shows each record.
+SHOWN = {
+    "l1_loss-weight-lost": Case(
+        "l1_loss",
+        FORMATS["float32"],
+        {"input": np.zeros(1), "target": np.ones(1), "weight": np.full(1, 3.0), "reduction": "sum"},
+    ),
+    "nll_loss-gradient-layout": Case(
+        "nll_loss",
+        FORMATS["float32"],
+        {"input": np.zeros((2, 2, 2, 2)), "target": np.zeros((2, 2, 2), np.int64), "reduction": "sum"},
+    ),
+}
+
+
+def met(record_id: str, way: str, backward: bool = True) -> dict[str, int]:
+    """The records that a case meets in a way."""
+    case, ones = SHOWN[record_id], np.ones(1)
+    passage = Passage(LOSSES[case.loss], "sum", case.format, "cpu", WAYS[way])
+    tally = Tally(str(passage), "way")
+    check_way(passage, Differentiation(case, ones, ones, 0), tally, backward)
+    return tally.known
+
+
+@pytest.mark.parametrize(
+    ("record", "way"),
+    [(record, way) for record in of_ways.DIVERGENCES for way in record.ways],
+    ids=lambda value: getattr(value, "id", value),
+)
+def test_a_record_covers_its_case_and_no_other_fault(
+    record: of_ways.Divergence, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert met(record.id, way) == {record.id: 1}
+    loss = getattr(F, record.loss)
+    calls = iter([0, 1])  # the plain call is right, that of the way is off
+    monkeypatch.setattr(F, record.loss, lambda *a, **k: loss(*a, **k) + 0.125 * next(calls))
+    with pytest.raises(pytest.fail.Exception, match=f"{record.loss} \\({way}\\)"):
+        met(record.id, way, backward=False)
+
+
+def test_a_lost_weight_is_on_record_also_where_nothing_is_differentiated() -> None:
+    assert met("l1_loss-weight-lost", "function_mode", backward=False) == {"l1_loss-weight-lost": 1}
