@@ -124,6 +124,12 @@ class GradientMismatch(Mismatch):
         upstream = "" if self.upstream is None else f", {literal(self.upstream, case.format)}"
         if self.way in WAYS:
             passed = self._passed()
+            if WAYS[self.way].goes_back:
+                by, direction = list(passed).index(name), literal(self.upstream, case.format)
+                return [
+                    *WAYS[self.way].script(case),
+                    f"(got,) = back([{', '.join(passed.values())}], ({by},), {direction})",
+                ]
             return [
                 *WAYS[self.way].script(case),
                 f"{name} = {passed[name]}.detach().requires_grad_()",

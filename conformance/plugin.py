@@ -7,6 +7,7 @@ import importlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,12 +175,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "cell": all_cells,
         "instance": instances,
         "place": places,
-        "passage": passages,
+        "passage": partial(passages, left_out=ways_left_out(metafunc.config)),
     }
     for name in axes.keys() & set(metafunc.fixturenames):
         formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
         cells = axes[name](selected_losses(metafunc.config), formats, devices)
         metafunc.parametrize(name, [on(cell.device, cell) for cell in cells])
+
+
+def ways_left_out(config: pytest.Config) -> list[str]:
+    """The ways that are too slow to be tested unless they are asked for, by name or by a nightly run."""
+    from .ways import WAYS
+
+    if config.getoption("hypothesis_profile", None) == "nightly":
+        return []
+    return [name for name, way in WAYS.items() if not way.by_default and name not in config.option.way]
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
@@ -248,6 +258,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     terminalreporter.section("torch-loss-conformance")
     _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
+    left_out = ways_left_out(terminalreporter.config)
+    if not terminalreporter.config.option.way:
+        for name in left_out:
+            terminalreporter.line(f"way {name}: not tested, as it is slow; --way {name} does")
     for of in dict.fromkeys(tally["of"] for tally in tallies if tally["of"] != "way"):
         part = [tally for tally in tallies if tally["of"] == of]
         examples = sum(tally["examples"] for tally in part)
@@ -268,7 +282,15 @@ def _report_ways(terminalreporter: Any, tallies: list[dict[str, Any]]) -> None:
     for tally in tallies:
         _, way, _ = tally["cell"].split("-", 2)
         by_way.setdefault(way, []).append(tally)
+    from .ways import WAYS
+
     for way, part in by_way.items():
+        if not WAYS[way].data:
+            examples = sum(tally["examples"] for tally in part)
+            terminalreporter.line(
+                f"way {way}: {examples} examples in {len(part)} cells; no numbers to compare"
+            )
+            continue
         examples, worst = sum(tally["examples"] for tally in part), max(tally["worst"] for tally in part)
         terminalreporter.line(
             f"way {way}: {examples} examples in {len(part)} cells; worst error / allowed error, "

@@ -34,7 +34,7 @@ def run(witness: str) -> float | str:
     exec("\n".join(statements), names)
     try:
         return float(eval(expression, names))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
         return type(error).__name__
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -13,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from reference import Array
-from strategies import Case, Differentiation, differentiations, spread
+from strategies import Differentiation, differentiations, spread
 
 from .cells import Tally, run_drawn
 from .differentiating import Expected, expect_derivatives
@@ -21,11 +22,8 @@ from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
 from .running import arguments, to_numpy
 from .verdict import check_numbers, excuse
-from .ways import Passage, Way, tensors_of
-
-PLAIN = Way("plain")
-# There are many ways, and most give the bits of the plain call: each gets a cell's examples divided by this.
-FEWER = 10
+from .ways import Passage, tensors_of
+from .ways.way import Function, Functions
 
 
 @dataclass
@@ -48,8 +46,10 @@ def test_way(passage: Passage, tally: Tally, base_seed: int) -> None:
     if passage.obstacle:
         pytest.skip(passage.obstacle)
     loss, form = passage.loss, passage.format
+    if loss.name in passage.way.undefined:
+        pytest.skip(passage.way.undefined[loss.name])
     cases = st.sampled_from(loss.reductions).flatmap(lambda reduction: loss.cases(form, reduction))
-    examples = max(1, settings().max_examples // FEWER)
+    examples = max(1, settings().max_examples // passage.way.divisor)
     drawn = differentiations(cases, form)
     backward = passage.way.differentiates and passage.obstacle_backward is None
     run_drawn(passage, base_seed, lambda e: check_way(passage, e, tally, backward), drawn, examples, tally)
@@ -70,10 +70,24 @@ def check_way(passage: Passage, example: Differentiation, tally: Tally, backward
         pytest.fail.Exception: the way does otherwise and no divergence on record covers it.
     """
     __tracebackhide__ = True
+    functions = passage.way.functions(example.case)
+    for case in (example.case, *passage.way.serves(example.case)):
+        _check_call(passage, replace(example, case=case), functions, tally, backward)
+
+
+def _check_call(
+    passage: Passage,
+    example: Differentiation,
+    functions: Functions,
+    tally: Tally,
+    backward: bool,
+) -> None:
+    """Check one call, in the manner of `check_way`."""
+    __tracebackhide__ = True
     way, device = passage.way, passage.device
     given = arguments(example.case, device)
     laid = {name: way.laid_out(name, given[name]).detach() for name in tensors_of(example.case)}
-    if way.layout != "x" and all(_placed(laid[name]) == _placed(given[name]) for name in laid):
+    if way.data and way.layout != "x" and all(_placed(laid[name]) == _placed(given[name]) for name in laid):
         return  # such an example tests nothing of the layout, and is not counted
     if way.other_numbers:
         changed = example.case.replacing(**{name: to_numpy(tensor) for name, tensor in laid.items()})
@@ -81,61 +95,86 @@ def check_way(passage: Passage, example: Differentiation, tally: Tally, backward
     case = example.case
     plain_tensors = {name: tensor for name, tensor in arguments(case, device).items() if name in laid}
     wanted = passage.loss.variables(case) if backward else []
-    memory = {name: _memory(tensor) for name, tensor in laid.items()}
+    memory = {name: _memory(tensor) for name, tensor in laid.items() if way.data}
     tally.examples += 1
-    plain = go(PLAIN, case, plain_tensors, wanted, example.upstream)
-    other = go(way, case, laid, wanted, example.upstream)
-    problem = _parity(plain, other) or _touched(laid, memory)
+    upstream = example.upstream if way.data else None
+    plain = go(functions.plain, plain_tensors, wanted, upstream)
+    other = go(functions.way, laid, wanted, upstream, functions.back)
+    problem = _parity(plain, other, next(iter(laid.values())).device) or _touched(laid, memory)
     if problem:
         excuse(Mismatch(passage.loss, case, device, way.name, problem), tally)
         return
     derivatives = cache(partial(expect_derivatives, passage.loss, example, wanted))
     for what, first, second in _pairs(plain, other):
-        if first is not None and second is not None:
+        if first is not None and second is not None and way.data:
             _check_bits_or_bound(passage, example, what, first, second, derivatives, tally)
 
 
-def go(way: Way, case: Case, tensors: dict[str, torch.Tensor], wanted: list[str], upstream: Array) -> Outcome:
-    """Run a case in a way and go back through it.
+def go(
+    function: Function,
+    tensors: dict[str, torch.Tensor],
+    wanted: list[str],
+    upstream: Array | None,
+    back: Function | None = None,
+) -> Outcome:
+    """Run a case and go back through it.
 
     Args:
-        way: how.
-        case: its options are used.
-        tensors: what the loss is called with; some are made to require gradients.
+        function: what runs it.
+        tensors: what it is called with; some are made to require gradients.
         wanted: the arguments by which to differentiate.
-        upstream: numbers to repeat over the result.
+        upstream: numbers to repeat over the result; None for ones, where there are no numbers.
+        back: what goes back, see `Functions`.
     """
     outcome = Outcome()
     try:
         for name in wanted:
-            tensors[name].requires_grad_()
-        outcome.result = result = way.function(case)(*tensors.values())
+            tensors[name].requires_grad_(back is None)
+        outcome.result = result = function(*tensors.values())
         if wanted:
-            numbers = spread(upstream, tuple(result.shape))
-            direction = torch.tensor(numbers, dtype=result.dtype, device=result.device)
-            variables = [tensors[name] for name in wanted]
-            gradients = torch.autograd.grad(result, variables, direction, allow_unused=True)
+            direction = torch.ones_like(result)
+            if upstream is not None:
+                direction = torch.tensor(spread(upstream, tuple(result.shape))).to(result)
+            if back is None:
+                variables = [tensors[name] for name in wanted]
+                gradients = torch.autograd.grad(result, variables, direction, allow_unused=True)
+            else:
+                by = tuple(i for i, name in enumerate(tensors) if name in wanted)
+                gradients = back(list(tensors.values()), by, direction)
             outcome.gradients = dict(zip(wanted, gradients))
     except Exception as error:  # both sides are to raise, or neither
         outcome.error = error
     return outcome
 
 
-def _parity(plain: Outcome, other: Outcome) -> str | None:
-    """What differs apart from numbers, or None."""
+def _parity(plain: Outcome, other: Outcome, device: torch.device) -> str | None:
+    """What differs apart from numbers, or None; what the way gives is to be on the given device."""
     if plain.error and other.error:
         return None
     if other.error:
-        return f"raised {type(other.error).__name__}: {other.error}"
+        return f"raised {_told(other.error)}"
     if plain.error:
-        return f"raised nothing, and the plain call raises {type(plain.error).__name__}: {plain.error}"
+        return f"raised nothing, and the plain call raises {_told(plain.error)}"
     for what, first, second in _pairs(plain, other):
         what = f"gradient by {what}" if what else "result"
         if first is not None and second is None:
             return f"no {what}"
-        if first is not None and second is not None and _kind(first) != _kind(second):
-            return f"a {what} {_kind(second)}, and the plain call gives {_kind(first)}"
+        if first is None or second is None:
+            continue
+        if _kind(first) != _kind(second) or second.device.type != device.type:
+            return (
+                f"a {what} {_kind(second)} on {second.device.type}, and the plain call gives {_kind(first)}"
+            )
     return None
+
+
+def _told(error: Exception) -> str:
+    """An error in a line, and what caused it; a compiler says more than a person reads."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    told = [f"{type(e).__name__}: {textwrap.shorten(str(e), 200)}" for e in (error, cause)]
+    return " due to ".join(dict.fromkeys(told))
 
 
 def _pairs(plain: Outcome, other: Outcome) -> Iterator[tuple[str, torch.Tensor | None, torch.Tensor | None]]:
@@ -146,7 +185,7 @@ def _pairs(plain: Outcome, other: Outcome) -> Iterator[tuple[str, torch.Tensor |
 
 
 def _kind(tensor: torch.Tensor) -> str:
-    return f"{tensor.dtype} {tuple(tensor.shape)} on {tensor.device.type}"
+    return f"{tensor.dtype} {tuple(tensor.shape)}"
 
 
 def _placed(tensor: torch.Tensor) -> tuple[object, ...]:
@@ -161,8 +200,8 @@ def _memory(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _touched(tensors: dict[str, torch.Tensor], before: dict[str, torch.Tensor]) -> str | None:
-    for name, tensor in tensors.items():
-        if not torch.equal(_memory(tensor), before[name]):
+    for name, memory in before.items():
+        if not torch.equal(_memory(tensors[name]), memory):
             return f"memory that {name} is a view of was changed"
     return None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference import FORMATS, Array, Format
+from reference import FORMATS, Array, Format, Tracked
 from reference.embedding import COSINE_EPSILON
 from strategies import is_real
 
@@ -27,6 +27,7 @@ KINDS = {
     "accuracy": "it is a number, and farther off than rounding explains",
     "uninitialised": "it is read from memory that nobody wrote, or that belongs to something else",
     "convention": "it is computed by another formula than the documented one",
+    "contract": "its shape or dtype is another than documented",
     "error": "a valid call raises",
     "no error": "an invalid call does not raise",
 }
@@ -118,6 +119,13 @@ def explained(verdict: Worst) -> bool:
     if verdict.overflows and not np.isfinite(verdict.observed):
         return True
     return verdict.conforms and bool(np.isfinite(verdict.bound))
+
+
+def where_explained(observed: Array, expected: Tracked) -> Array:
+    """Which elements of a result other bounds explain."""
+    near = (np.abs(observed - expected.value) <= expected.bound) & np.isfinite(expected.bound)
+    alike = (observed == expected.value) | (np.isnan(observed) & np.isnan(expected.value))
+    return np.asarray(near | alike)
 
 
 def pairs_whose_norms_vanish(mismatch: Mismatch) -> Array:

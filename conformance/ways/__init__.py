@@ -1,20 +1,25 @@
-"""Ways of running torch that must not change what a loss gives: layouts and contexts."""
+"""Ways of running torch that must not change what a loss gives."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from reference import FORMATS
 
 from ..cells import Cell
 from ..losses import Loss
+from .autocast import AUTOCAST
+from .compiled import COMPILED
 from .contexts import CONTEXTS
 from .layouts import LAYOUTS
+from .transforms import TRANSFORMS
 from .way import Way, tensors_of
+from .without_data import WITHOUT_DATA
 
 __all__ = ["WAYS", "Passage", "Way", "passages", "tensors_of"]
 
-WAYS = {way.name: way for way in LAYOUTS + CONTEXTS}
+WAYS = {way.name: way for way in LAYOUTS + CONTEXTS + AUTOCAST + TRANSFORMS + COMPILED + WITHOUT_DATA}
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,16 @@ class Passage(Cell):
         return f"{self.loss.name}-{self.way}-{self.format.name}-{self.device}"
 
 
-def passages(losses: list[Loss], formats: list[str], devices: list[str]) -> list[Passage]:
-    """Every way of the given losses on the given axes, in a stable order; reductions are drawn."""
+def passages(
+    losses: list[Loss], formats: list[str], devices: list[str], left_out: Container[str] = ()
+) -> list[Passage]:
+    """Every way, but for some, of the losses on the axes, in a stable order; reductions are drawn."""
     return [
         Passage(loss, "mean", FORMATS[name], device, way)
         for way in WAYS.values()
+        if way.name not in left_out
         for loss in losses
         for name in formats
+        if name in way.formats
         for device in devices
     ]

@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from reference import FORMATS
 from strategies import Case
 
 Function: TypeAlias = Callable[..., Any]
 
 
-@dataclass(frozen=True)
+class Functions(NamedTuple):
+    """A way of running a case, as functions of its tensors, in their order.
+
+    Attributes:
+        way: what is tested.
+        plain: what it must agree with.
+        back: what goes back through `way`, given the tensors, by which of them and from which upstream
+            gradient; None for ``torch.autograd.grad``.
+    """
+
+    way: Function
+    plain: Function
+    back: Function | None
+
+
+@dataclass(frozen=True, eq=False)
 class Way:
     """A way of running torch. What runs is the very text that a failure prints.
 
     Attributes:
         name: in a test's id and for ``--way``.
         code: statements that define ``way``, a function of the same tensors as ``function``, which calls the
-            loss; both give the loss.
+            loss named ``loss``; both give the loss. Likewise ``plain``, if the results must be those of
+            another function than ``function``, and ``back``, if other than ``torch.autograd.grad`` goes back.
         setup: statements that define once what `code` and `layout` need.
         layout: an expression of ``x``, a tensor, and ``name``, its argument: the tensor that is passed.
         other_numbers: whether what is passed has other numbers than ``x``.
         exact: whether the results have the bits that they have without the way.
         differentiates: whether the results can be differentiated.
+        data: whether the results have numbers, and not just a shape and a dtype.
+        formats: the formats in which the way is tested.
+        divisor: it gets a cell's examples divided by this.
+        serves: other cases for which the function of a case must do.
+        by_default: whether it is tested unless it is asked for.
+        undefined: losses of which it is not documented what they give in this way, with the reason.
     """
 
     name: str
@@ -39,22 +62,28 @@ class Way:
     other_numbers: bool = False
     exact: bool = False
     differentiates: bool = True
+    data: bool = True
+    formats: tuple[str, ...] = tuple(FORMATS)
+    divisor: int = 10
+    serves: Callable[[Case], list[Case]] = lambda case: []
+    by_default: bool = True
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """The name."""
         return self.name
 
-    def function(self, case: Case) -> Function:
-        """A function of the case's tensors, in their order, that runs the loss in this way.
+    @property
+    def goes_back(self) -> bool:
+        """Whether `code` defines what goes back."""
+        return "def back(" in self.code
 
-        Raises:
-            Exception: whatever torch raises where it prepares the way.
-        """
-        names = dict(_set_up(self.setup))
+    def functions(self, case: Case) -> Functions:
+        """What runs the loss in this way, and without it."""
+        names = {**_set_up(self.setup), "loss": case.loss}
         exec(_defining(case), names)  # each case has a text of its own
         exec(_compiled(self.code), names)
-        made: Function = names["way"]
-        return made
+        return Functions(names["way"], names.get("plain", names["function"]), names.get("back"))
 
     def laid_out(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
         """An argument as this way passes it."""
@@ -65,7 +94,8 @@ class Way:
     def script(self, case: Case) -> list[str]:
         """Torch code that makes ``way``, a function of the case's tensors, and at need ``laid_out``."""
         layout = [] if self.layout == "x" else [f"laid_out = lambda x, name: {self.layout}"]
-        return [*self.setup.splitlines(), *layout, _defining(case), *self.code.splitlines()]
+        loss = [f"loss = {case.loss!r}"] if "loss" in self.code else []
+        return [*self.setup.splitlines(), *layout, *loss, _defining(case), *self.code.splitlines()]
 
     def passing(self, name: str, text: str) -> str:
         """An argument, torch code, as this way passes it, after `script`."""

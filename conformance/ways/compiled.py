@@ -1,0 +1,69 @@
+"""Compilers: the loss as a graph, with the shapes of one case or with any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from strategies import Case
+
+from ..laws.samples import batch_size, spelt_out, taking
+from .way import Way
+
+
+def other_samples(case: Case) -> list[Case]:
+    """The call with its last sample only, as often, and with the order of its samples reversed."""
+    return _taking(case, lambda n: [[n - 1] * n, list(range(n))[::-1]])
+
+
+def other_sizes(case: Case) -> list[Case]:
+    """The call with two samples more, and with thrice as many."""
+    return _taking(case, lambda n: [[*range(n), 0, n - 1], [*range(n)] * 3])
+
+
+def _taking(case: Case, choices: Any) -> list[Case]:
+    """Calls of other samples. What broadcasts is left alone: its shape would be another one spelt out."""
+    whole = spelt_out(case)
+    size = batch_size(whole)
+    if not size or any(np.shape(whole.arguments[k]) != np.shape(v) for k, v in case.arguments.items()):
+        return []
+    return [taking(whole, rows) for rows in choices(size)]
+
+
+# What was compiled before must neither serve a case nor count towards the limit of recompilations.
+COMPILE = """\
+torch.compiler.reset()
+way = torch.compile(function, fullgraph=True, dynamic={dynamic}, backend={backend!r})
+"""
+
+EXPORT = """\
+class Loss(torch.nn.Module):
+    def forward(self, *x):
+        return function(*x)
+
+programs = []
+
+def way(*x):
+    if not programs:
+        programs.append(torch.export.export(Loss(), x).module())
+    return programs[0](*x)
+"""
+
+
+def _backend(backend: str, **fields: Any) -> tuple[Way, Way]:
+    """A backend with the shapes of a case, and with any shapes."""
+    static = Way(f"compile_{backend}", COMPILE.format(dynamic=False, backend=backend), serves=other_samples)
+    any_shape = COMPILE.format(dynamic=True, backend=backend)
+    dynamic = Way(f"compile_{backend}_dynamic", any_shape, serves=other_sizes)
+    return replace(static, **fields), replace(dynamic, **fields)
+
+
+# A compilation takes longer than a thousand calls, so that few cases get one.
+COMPILED = (
+    *_backend("eager", formats=("float32",), divisor=30),
+    *_backend("aot_eager", formats=("float32", "bfloat16"), divisor=30),
+    *_backend("inductor", divisor=30, by_default=False),
+    Way("export", EXPORT, formats=("float32",), divisor=30, serves=other_samples),
+)
