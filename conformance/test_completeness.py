@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from reference import FORMATS
 
 from .losses import LOSSES, Loss
+from .presence import skip_if_missing
 from .running import obstacle, parameters
 
 DEPRECATED = {"size_average", "reduce"}
@@ -56,8 +57,7 @@ def test_torch_has_the_loss(loss: Loss) -> None:
 @rows
 def test_signature(loss: Loss) -> None:
     """Names, order and defaults of the parameters are the oracle's."""
-    if not hasattr(F, loss.name):
-        pytest.skip(f"torch {torch.__version__} has no {loss.name}")
+    skip_if_missing(loss.name)
     left_out = DEPRECATED | NOT_NUMERIC.get(loss.name, set())
     ours = {name: p.default for name, p in inspect.signature(loss.oracle).parameters.items()}
     theirs = {
@@ -71,8 +71,7 @@ def test_signature(loss: Loss) -> None:
 @rows
 def test_module_takes_the_options(loss: Loss) -> None:
     """The module's options are parameters of the functional, with the same defaults."""
-    if not hasattr(torch.nn, loss.module):
-        pytest.skip(f"torch {torch.__version__} has no {loss.module}")
+    skip_if_missing(loss.name)
     oracle = inspect.signature(loss.oracle).parameters
     options = inspect.signature(getattr(torch.nn, loss.module)).parameters
     shared = {name: options[name].default for name in options if name in oracle}
@@ -96,6 +95,5 @@ def test_cpu_support(loss: Loss, format_name: str) -> None:
 @rows
 def test_deprecated_arguments(loss: Loss) -> None:
     """``size_average`` and ``reduce`` exist where the table says so."""
-    if not hasattr(F, loss.name):
-        pytest.skip(f"torch {torch.__version__} has no {loss.name}")
+    skip_if_missing(loss.name)
     assert set(parameters(getattr(F, loss.name))).issuperset(DEPRECATED) == loss.legacy

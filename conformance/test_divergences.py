@@ -18,6 +18,7 @@ from .divergences import DIVERGENCES, Divergence
 from .divergences.record import KINDS
 from .invalid import ROWS
 from .losses import LOSSES
+from .presence import skip_if_missing
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +54,7 @@ def dangerous_witnesses() -> dict[str, float | str]:
 @pytest.mark.parametrize("record", DIVERGENCES, ids=lambda record: record.id)
 def test_witness_still_diverges(record: Divergence) -> None:
     """The witness gives what the record says."""
-    if not hasattr(F, record.loss):
-        pytest.skip(f"torch {torch.__version__} has no {record.loss}")
+    skip_if_missing(record.loss)
     dangerous = dangerous_witnesses() if record.of == "invalid call" else {}
     got = dangerous[record.witness] if record.witness in dangerous else run(record.witness)
     here = f"torch {torch.__version__}"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from .disposable import Outcome, attempt, attempt_apart
 from .divergences import on_record
 from .invalid import PROMOTIONS, ROWS, Invalid, Promotion
 from .losses import LOSSES, Loss
+from .presence import skip_if_missing
 
 DANGEROUS = [LOSSES[name] for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous)]
 
@@ -56,12 +56,6 @@ def problem(row: Invalid, device: str, outcome: Outcome, record: Callable[[str, 
         return explain(row, device, outcome)
     record("known", known.id)
     return None
-
-
-def skip_if_missing(loss: str) -> None:
-    """Skip where the installed torch does not have a loss."""
-    if not hasattr(torch.nn.functional, loss):
-        pytest.skip(f"torch {torch.__version__} has no {loss}")
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.dangerous], ids=str)
