@@ -125,15 +125,20 @@ def legacy(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
 WAYS: dict[str, Way] = {"functional": functional, "module": module, "legacy": legacy}
 
 
+def parted(loss: Loss, case: Case) -> tuple[Case, Case]:
+    """What the module's constructor takes of a case, and the rest, for ``forward``."""
+    options = parameters(getattr(torch.nn, loss.module))
+    constructor = case.without(*(name for name in case.arguments if name not in options))
+    return constructor, case.without(*constructor.arguments)
+
+
 def written(way: str, loss: Loss, case: Case) -> str:
     """The call of a way as torch code."""
     if way == "legacy":
         return case.replacing(**LEGACY[case.arguments.get("reduction", "mean")]).call(f"F.{loss.name}")
     if way != "module" or loss.name == "linear_cross_entropy":
         return repr(case)
-    options = parameters(getattr(torch.nn, loss.module))
-    constructor = case.without(*(name for name in case.arguments if name not in options))
-    operands = case.without(*constructor.arguments)
+    constructor, operands = parted(loss, case)
     values = ", ".join(literal(value, case.format) for value in operands.arguments.values())
     return f"{constructor.call(f'torch.nn.{loss.module}')}({values})"
 
