@@ -52,23 +52,25 @@ def problem(case: Case, device: str, what: str, treatment: Treatment = NOTHING) 
     if place is None:
         return None
     script = _script(*stages(case, treatment), *treatment.devices(device))
+    head = f"{LOSSES[case.loss].module}, {what}, {device}"
+    return _told(head, place, expected, got, script, repr(treatment.of(case)))
+
+
+def _told(head: str, place: str, expected: Seen, got: Seen, script: list[str], functional: str) -> str:
+    """What a person needs: where it was, what is wrong, what was expected, what came, and a script."""
+    right, wrong = _written(expected.get(place)), _written(got.get(place))
+    shown = [f"print({place})  # {wrong}"]
     if place == "result":
-        script.append(f"print({treatment.of(case)})  # {_written(expected[place])}")
-    return _told(f"{LOSSES[case.loss].module}, {what}, {device}", place, expected, got, script)
-
-
-def _told(head: str, place: str, expected: Seen, got: Seen, script: list[str]) -> str:
+        shown.append(f"print({functional})  # {right}")
     lines = [
         f"{head}: wrong is {place}",
-        f"    expected {_written(expected.get(place))}",
-        f"    got      {_written(got.get(place))}",
+        f"    expected {right}",
+        f"    got      {wrong}",
         "",
         "To reproduce:",
         "",
-        *(f"    {line}" for line in script),
-        f"    print({place})  # {_written(got.get(place))}",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"    {line}" for line in [*script, *shown])])
 
 
 def _written(value: object) -> str:
@@ -177,5 +179,5 @@ def test_distance_is_a_submodule(loss: Loss, device: str) -> None:
         got = seen_of(names["criterion"], names["result"])
         place = difference(expected, got)
         if place:
-            script = _script(made, called, device, device)
-            pytest.fail(_told(f"{loss.module}, a module as distance, {device}", place, expected, got, script))
+            head = f"{loss.module}, a module as distance, {device}"
+            _check(_told(head, place, expected, got, _script(made, called, device, device), call))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -139,9 +139,15 @@ def seen(result: torch.Tensor | None, buffers: Tensors, parameters: Tensors, sav
         shown |= {where.format(name): tensor for name, tensor in tensors.items()}
     if parameters and result is not None:
         shown["result.grad_fn.name()"] = result.grad_fn and result.grad_fn.name()
-        gradients = torch.autograd.grad(result.sum(), list(parameters.values()))
+        gradients = _gradients(result, list(parameters.values()))
         shown |= {GRADIENT.format(name): gradient for name, gradient in zip(parameters, gradients)}
     return shown
+
+
+def _gradients(result: torch.Tensor, by: list[torch.Tensor]) -> Sequence[torch.Tensor | None]:
+    if not result.requires_grad:
+        return [None] * len(by)
+    return torch.autograd.grad(result.sum(), by, allow_unused=True)
 
 
 def difference(expected: Seen, got: Seen) -> str | None:
