@@ -57,13 +57,15 @@ def _lengths_needed(mismatch: Mismatch) -> bool:
 
 
 def _lengths_are_numbers(mismatch: Mismatch) -> bool:
-    """They become tensors within the function that is differentiated."""
-    numbers = not isinstance(arguments_of(mismatch)["input_lengths"], np.ndarray)
+    """The mean divides by them, and makes a tensor of them within the function that is differentiated."""
+    numbers = reduced_by(mismatch, "mean") and not isinstance(
+        arguments_of(mismatch)["input_lengths"], np.ndarray
+    )
     return numbers and _says("Tensor that doesn't have storage")(mismatch)
 
 
 def _batch_of_one(mismatch: Mismatch) -> bool:
-    """The losses of one sample without a batch are said to be a vector."""
+    """The loss of one sample without a batch is said to be a vector."""
     one = arguments_of(mismatch)["input"].ndim < 2 and reduced_by(mismatch, "none")
     return one and mismatch.problem.startswith("a result torch.") and "(1,) on " in mismatch.problem
 
@@ -90,7 +92,7 @@ def _empty_mean(loss: str) -> Divergence:
         "kernel going back divides by the number of elements in Python",
         f"x = torch.zeros(0, device='meta', requires_grad=True)\n"
         f"torch.autograd.grad(F.{loss}(x, x.detach()), x)[0].numel()",
-        "ZeroDivisionError", 0.0, of="way", ways=(*FUNCTORCH, *AOT, *INDUCTOR, *WITHOUT_DATA),
+        "ZeroDivisionError", 0.0, of="way", ways=("vmap_of_grad", *AOT, *INDUCTOR, *WITHOUT_DATA),
     )  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def _vector_for_number(loss: str, target: str) -> Divergence:
         "without a batch and without reduction the loss is a number; without data, and compiled, it is a "
         "vector of one",
         f"F.{loss}(torch.zeros(2, device='meta'), {target}, reduction='none').ndim",
-        1.0, 0.0, of="way", ways=(*AOT, *INDUCTOR, *WITHOUT_DATA, "export"),
+        1.0, 0.0, of="way", ways=(*AOT, *INDUCTOR, "fake"),
     )  # fmt: skip
 
 
@@ -127,8 +129,8 @@ def _autocast_weight(loss: str) -> Divergence:
 DIVERGENCES: tuple[Divergence, ...] = (
     Divergence(
         "l1_loss-weight-lost", "l1_loss", "convention", _weight_lost,
-        "where a call passes through __torch_function__ (a mode, a subclass, a device set around it, a "
-        "compiler that traces what is below the call) the weight is dropped, and the loss is that without weights",
+        "where a call passes through __torch_function__ (a mode, a subclass, a device around it, a compiler"
+        " that traces what is below) the weight is dropped, and the loss is that without weights",
         "class Subclass(torch.Tensor): pass\n"
         "F.l1_loss(torch.zeros(1).as_subclass(Subclass), torch.ones(1), weight=torch.full((1,), 3.0), "
         "reduction='sum')",
@@ -164,7 +166,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "from torch._decomp import decomposition_table as table\n"
         "forward = table[torch.ops.aten.multilabel_margin_loss_forward.default]\n"
         "forward(torch.zeros(1, 2), torch.tensor([[0, -1]]), 0)[0]",
-        1.0, 0.5, of="way", ways=(*AOT, *INDUCTOR, "export"),
+        1.0, 0.5, of="way", ways=(*AOT, *INDUCTOR),
         upstream="https://github.com/pytorch/pytorch/issues/141017",
     ),
     Divergence(
@@ -173,7 +175,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "whether a variance is negative is asked in Python, so that what cannot look at numbers refuses the "
         "call: vmap, the compilers with a full graph, tensors without data",
         "torch.vmap(F.gaussian_nll_loss)(*torch.ones(3, 1, 1)).sum()",
-        "RuntimeError", 0.0, of="way", ways=(*FUNCTORCH, *COMPILED, *WITHOUT_DATA),
+        "RuntimeError", 0.0, of="way", ways=("vmap", "vmap_last", "vmap_of_grad", *COMPILED, *WITHOUT_DATA),
         upstream="https://github.com/pytorch/pytorch/issues/194503",
     ),
     Divergence(
@@ -186,7 +188,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     ),
     Divergence(
         "ctc_loss-func-grad", "ctc_loss", "error", _lengths_are_numbers,
-        "torch.func.grad refuses lengths that are numbers: the tensors made of them have no memory there",
+        "torch.func.grad refuses the mean if lengths are numbers: a tensor made of them has no memory there",
         "n = torch.ones(1, dtype=torch.long)\n"
         "torch.func.grad(lambda x: F.ctc_loss(x, n[None], (1,), (1,)))(torch.zeros(1, 1, 2)).isnan().sum()",
         "RuntimeError", 0.0, of="way", ways=("func_grad", "vmap_of_grad"),
