@@ -47,13 +47,16 @@ class Outcome:
 
 
 def attempt(call: str, device: str) -> Outcome:
-    """Make a call, torch code, with new tensors on a device."""
+    """Make a call, torch code whose last line is an expression, with new tensors on a device."""
     try:
         # On the CPU no device is set, which would send all calls by way of __torch_function__.
         elsewhere = nullcontext() if device == "cpu" else torch.device(device)
         with warnings.catch_warnings(), elsewhere:
             warnings.simplefilter("ignore")  # a warning is no refusal
-            result = eval(call, {"torch": torch, "F": F})
+            *statements, expression = call.splitlines()
+            names: dict[str, Any] = {"torch": torch, "F": F}
+            exec("\n".join(statements), names)
+            result = eval(expression, names)
             # Devices that work on their own tell of an error only when they are asked for the number.
             return Outcome(complex(result.detach().sum().item()).real)
     except Exception as error:

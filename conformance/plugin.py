@@ -221,7 +221,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect tests of losses that ``--loss`` does not name, and of ways that ``--way`` does not."""
     if not (config.option.loss or config.option.way):
         return
-    from .ways import Passage
+    from .ways import Way
 
     chosen, ways = {row.name for row in selected_losses(config)}, set(config.option.way)
     kept: list[pytest.Item] = []
@@ -230,7 +230,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         callspec = getattr(item, "callspec", None)  # only parametrized tests have one
         params = list(callspec.params.values()) if callspec else []
         losses = {_loss_name(value) for value in params} - {None}
-        way = next((value.way.name for value in params if isinstance(value, Passage)), PLAIN)
+        ways_of = (getattr(value, "way", None) for value in params)
+        way = next((value.name for value in ways_of if isinstance(value, Way)), PLAIN)
         (kept if losses <= chosen and (not ways or way in ways) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)

@@ -46,9 +46,11 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     return None
 
 
-def on_record(row: Invalid | Promotion, device: str) -> Divergence | None:
-    """The record of a call that torch accepts on a device; None where that is new."""
+def on_record(row: Invalid | Promotion, device: str, way: str | None = None) -> Divergence | None:
+    """The record of a call that torch accepts on a device, plain or in a way; None where that is new."""
     for record in of_invalid_calls.DIVERGENCES:
-        if record.loss == row.loss and record.current and record.concerns(device) and record.covers(row):
+        of = way in record.ways if way else not record.ways
+        concerned = record.loss == row.loss and record.current and record.concerns(device) and of
+        if concerned and record.covers(row):
             return record
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..invalid import Invalid, Promotion
+from ..invalid import ROWS, Invalid, Promotion
 from ..invalid.binary import HINGE, LOGITS, SOFT
 from ..invalid.classification import CHUNKED, CROSS, LINEAR, MARGIN, WEIGHT
 from ..invalid.classification import SOFT as MULTILABEL
@@ -13,6 +13,7 @@ from ..invalid.distribution import GAUSSIAN
 from ..invalid.embedding import COSINE, RANKING
 from ..invalid.row import Valid
 from ..invalid.sequence import PADDED
+from ..losses import LOSSES
 from .record import Divergence
 
 OF = "invalid call"
@@ -52,6 +53,42 @@ def _smoothing(valid: Valid, since: str | None = None) -> tuple[Divergence, ...]
 BROADCASTS = "it broadcasts, although the documentation asks for one shape"
 LABEL_READS = "labels are not compared with the classes, and are read beyond the array"
 BITS = "torch.finfo(F.{}({}).dtype).bits"
+
+
+def _in_ways(
+    loss: str, what: str, violations: tuple[str, ...], reason: str, ways: tuple[str, ...],
+    witness: str | None = None, gives: float = 0.0, *, since: str | None = None, upstream: str = "",
+) -> Divergence:  # fmt: skip
+    """A record of calls that are refused but in some ways; by default the witness is the first on meta."""
+    first = next(row for row in ROWS if (row.loss, row.violation) == (loss, violations[0]))
+    return Divergence(
+        f"{loss}-ways-accept-{what}", loss, "no error", lambda row: row.violation in violations, reason,
+        witness or f"with torch.device('meta'):\n    got = {first.call}\ngot.ndim",
+        gives, "RuntimeError", of=OF, ways=ways, since=since, upstream=upstream,
+    )  # fmt: skip
+
+
+# What a loss is not implemented for, of which tensors without data know nothing.
+UNIMPLEMENTED = {
+    "smooth_l1_loss": ("complex",),
+    "huber_loss": ("complex",),
+    "cross_entropy": ("labels-bool", "labels-int32", "integers"),
+    "nll_loss": ("labels-bool", "integers"),
+    "linear_cross_entropy": ("labels-bool", "labels-int32", "integers"),
+    "binary_cross_entropy": ("integers", "integer-target", "complex", "complex-target"),
+    "hinge_embedding_loss": ("complex",),
+    "cosine_embedding_loss": ("complex",),
+    "margin_ranking_loss": ("complex",),
+    "multi_margin_loss": ("integers", "complex"),
+    "multilabel_margin_loss": ("integers", "complex"),
+}
+META = ("meta", "fake")
+VMAP = ("vmap",)
+COMPILED = ("compile_aot_eager", "compile_inductor")
+TYPES = "the types for which the loss is not implemented are accepted, and a result is promised"
+SHAPES = "shapes that do not fit are accepted"
+LABELS = "labels are taken for indices, whatever their type"
+INTEGERS = "integers are accepted, for which the loss is not implemented"
 
 
 def _follows_target(row: Any) -> bool:
@@ -122,5 +159,46 @@ DIVERGENCES = (
         "binary_cross_entropy_with_logits-dtype-of-target", LOGITS.loss, "convention", _follows_target,
         "the result has the dtype of target, be it narrower than that of input: neither promoted nor refused",
         BITS.format(LOGITS.loss, "torch.zeros(3, dtype=torch.float64), torch.ones(3)"), 32.0, 64.0, of=OF,
+    ),
+    *(
+        _in_ways(loss, "types", violations, TYPES, META, since=LOSSES[loss].since)
+        for loss, violations in UNIMPLEMENTED.items()
+    ),
+    _in_ways(
+        "smooth_l1_loss", "negative-beta", ("beta-negative",), "a beta below 0 is accepted", META,
+        upstream="https://github.com/pytorch/pytorch/issues/194501",
+    ),
+    _in_ways("cross_entropy", "no-classes", ("no-classes",), SHAPES, META),
+    _in_ways("nll_loss", "no-classes", ("no-classes",), SHAPES, META),
+    _in_ways(
+        "linear_cross_entropy", "weight-shape", ("weight-more-dimensions-chunked",), SHAPES, META, since="2.13"
+    ),
+    _in_ways("soft_margin_loss", "target-shape", ("target-more-dimensions",), SHAPES, META),
+    _in_ways("binary_cross_entropy", "weight-shape", ("weight-more-dimensions",), SHAPES, (*META, *VMAP)),
+    _in_ways(
+        "cross_entropy", "labels", ("labels-bool", "labels-int32"), LABELS, VMAP,
+        "torch.vmap(F.cross_entropy)(torch.zeros(1, 2, 3), torch.zeros(1, 2).bool())", math.log(3),
+    ),
+    _in_ways(
+        "linear_cross_entropy", "labels", ("labels-bool", "labels-int32"), LABELS, VMAP,
+        "x, w, y = torch.zeros(1, 2, 4), torch.zeros(1, 3, 4), torch.zeros(1, 2).bool()\n"
+        "torch.vmap(F.linear_cross_entropy)(x, w, y)",
+        math.log(3), since="2.13",
+    ),
+    _in_ways(
+        "nll_loss", "labels", ("labels-bool", "integers"), "labels and scores of any type are accepted", VMAP,
+        "torch.vmap(F.nll_loss)(torch.zeros(1, 2, 3), torch.zeros(1, 2).bool())",
+    ),
+    _in_ways(
+        "multi_margin_loss", "integers", ("integers",), INTEGERS, COMPILED,
+        "compiled = torch.compile(F.multi_margin_loss, backend='aot_eager')\n"
+        "compiled(torch.zeros(2, 3).long(), torch.tensor([0, 2]))",
+        2 / 3,
+    ),
+    _in_ways(
+        "multilabel_margin_loss", "integers", ("integers",), INTEGERS, COMPILED,
+        "from torch._decomp import decomposition_table as table\n"
+        "forward = table[torch.ops.aten.multilabel_margin_loss_forward.default]\n"
+        "forward(torch.zeros(1, 2).long(), torch.tensor([[0, 1]]), 0)[0]",
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,19 @@ class Invalid:
         """The coordinates in a test's id."""
         return f"{self.loss}-{self.violation}" + ("-module" if self.way == "module" else "")
 
+    @property
+    def arguments(self) -> dict[str, str]:
+        """The arguments of the call as torch code, if it is one of the functional."""
+        return _arguments(self.call)
+
+    @property
+    def shows_without_data(self) -> bool:
+        """Whether the violation is in a shape, a dtype or an option, and not in the numbers of a tensor."""
+        before, after = (
+            _kind(_arguments(call).get(self.argument, "None")) for call in (self.valid, self.call)
+        )
+        return before != after
+
 
 Rows = tuple[Invalid, ...]
 Writer = Callable[[str, Mapping[str, str]], str]
@@ -89,6 +103,25 @@ class Valid:
         cls = getattr(torch.nn, LOSSES[self.loss].module)
         operands = self.arguments.keys() - options(self.loss)
         return len(operands) == len(inspect.signature(cls.forward).parameters) - 1  # self
+
+
+@cache
+def _arguments(call: str) -> dict[str, str]:
+    """The keyword arguments of a call, torch code."""
+    (statement,) = ast.parse(call).body
+    keywords = statement.value.keywords  # type: ignore[attr-defined]  # it is a call
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in keywords}
+
+
+def _kind(text: str) -> object:
+    """What can be known of an argument without the numbers of a tensor."""
+    value = evaluated(text)
+    return (value.shape, value.dtype) if isinstance(value, torch.Tensor) else text
+
+
+def evaluated(text: str) -> Any:
+    """An argument, torch code, as a value."""
+    return eval(text, {"torch": torch})
 
 
 def functional(loss: str, arguments: Mapping[str, str]) -> str:

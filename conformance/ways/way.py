@@ -81,7 +81,8 @@ class Way:
     def functions(self, case: Case) -> Functions:
         """What runs the loss in this way, and without it."""
         names = {**_set_up(self.setup), "loss": case.loss}
-        exec(_defining(case), names)  # each case has a text of its own
+        tensors = tensors_of(case)
+        exec(_defining(tensors, case.call(f"F.{case.loss}", tensors)), names)  # each case has its own text
         exec(_compiled(self.code), names)
         return Functions(names["way"], names.get("plain", names["function"]), names.get("back"))
 
@@ -93,9 +94,15 @@ class Way:
 
     def script(self, case: Case) -> list[str]:
         """Torch code that makes ``way``, a function of the case's tensors, and at need ``laid_out``."""
+        tensors = tensors_of(case)
+        return self.defining(case.loss, tensors, case.call(f"F.{case.loss}", tensors))
+
+    def defining(self, loss: str, tensors: list[str], call: str) -> list[str]:
+        """Torch code that makes ``way``, a function of tensors, of a call of a loss."""
         layout = [] if self.layout == "x" else [f"laid_out = lambda x, name: {self.layout}"]
-        loss = [f"loss = {case.loss!r}"] if "loss" in self.code else []
-        return [*self.setup.splitlines(), *layout, *loss, _defining(case), *self.code.splitlines()]
+        name = [f"loss = {loss!r}"] if "loss" in self.code else []
+        function = _defining(tensors, call)
+        return [*self.setup.splitlines(), *layout, *name, function, *self.code.splitlines()]
 
     def passing(self, name: str, text: str) -> str:
         """An argument, torch code, as this way passes it, after `script`."""
@@ -107,10 +114,9 @@ def tensors_of(case: Case) -> list[str]:
     return [name for name, value in case.arguments.items() if isinstance(value, np.ndarray)]
 
 
-def _defining(case: Case) -> str:
-    """Torch code of the function that calls the loss with a case's options and any tensors."""
-    names = tensors_of(case)
-    return f"function = lambda {', '.join(names)}: {case.call(f'F.{case.loss}', names)}"
+def _defining(tensors: list[str], call: str) -> str:
+    """Torch code of the function of tensors that makes a call."""
+    return f"function = lambda {', '.join(tensors)}: {call}"
 
 
 @cache

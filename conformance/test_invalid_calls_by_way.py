@@ -1,0 +1,107 @@
+"""What a plain call refuses is refused in other ways of running torch, too.
+
+Tensors without data can refuse only what shows in shapes, dtypes and options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from .disposable import attempt, attempt_apart
+from .divergences import on_record
+from .invalid import ROWS, Invalid
+from .invalid.row import evaluated
+from .losses import LOSSES, Loss
+from .presence import skip_if_missing
+from .test_invalid_calls import conforms
+from .ways import WAYS, Way
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Which invalid calls are tried in a way.
+
+    Attributes:
+        numbers: whether also those of which only the numbers of a tensor are wrong.
+        dangerous: whether also those that may read out of bounds.
+    """
+
+    numbers: bool = False
+    dangerous: bool = True
+
+
+# The ways that have other code in place of kernels, which is where checks are lost. What aot_eager leaves to
+# kernels is not tried again, and what it does not is that of fake tensors.
+TRIED = {
+    "meta": Tried(),
+    "fake": Tried(),
+    "vmap": Tried(numbers=True),
+    "compile_aot_eager": Tried(dangerous=False),
+    "compile_inductor": Tried(numbers=True),
+}
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The invalid calls of a loss in one way of running torch."""
+
+    loss: Loss
+    way: Way
+
+    def __str__(self) -> str:
+        return f"{self.loss.name}-{self.way}"
+
+    @property
+    def rows(self) -> list[Invalid]:
+        """The calls that the way can refuse."""
+        mine = (row for row in ROWS if row.loss == self.loss.name and row.way == "functional")
+        tried = TRIED[self.way.name]
+        return [
+            row
+            for row in mine
+            if (row.shows_without_data or tried.numbers) and (tried.dangerous or not row.dangerous)
+        ]
+
+    def call(self, row: Invalid) -> str:
+        """A call in the way, as torch code."""
+        given = row.arguments
+        tensors = [name for name, text in given.items() if isinstance(evaluated(text), torch.Tensor)]
+        listed = ", ".join(f"{name}={name if name in tensors else text}" for name, text in given.items())
+        passed = ", ".join(self.way.passing(name, given[name]) for name in tensors)
+        result = f"way({passed})" if self.way.data else f"torch.zeros(way({passed}).shape)"
+        return "\n".join([*self.way.defining(row.loss, tensors, f"F.{row.loss}({listed})"), result])
+
+
+REFUSALS = [Refusals(loss, WAYS[way]) for way in TRIED for loss in LOSSES.values()]
+
+
+@pytest.mark.parametrize("refusals", REFUSALS, ids=str)
+def test_invalid_calls_by_way(
+    refusals: Refusals, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """The invalid calls of a loss raise; those that may read out of bounds run in a process of their own."""
+    skip_if_missing(refusals.loss.name)
+    calls = {row: refusals.call(row) for row in refusals.rows if on_record(row, "cpu") is None}
+    apart = [call for row, call in calls.items() if row.dangerous and refusals.way.data]
+    outcomes = attempt_apart(apart, "cpu", tmp_path / "journal", 60) if apart else {}
+    wrong = []
+    for row, call in calls.items():
+        outcome = outcomes[call] if call in outcomes else attempt(call, "cpu")
+        known = on_record(row, "cpu", refusals.way.name)
+        # What stands in for kernels is written in Python, where an assertion refuses as well as an error.
+        refused = conforms(row, outcome) or "AssertionError" in outcome.classes
+        if refused or (row.or_gives is not None and not outcome.classes):
+            continue
+        if known is None:
+            lines = ["import torch", "import torch.nn.functional as F", "", *call.splitlines()]
+            script = "\n".join(f"    {line}" for line in lines)
+            wrong.append(f"{row} ({refusals.way}): {outcome}, and the plain call is refused\n\n{script}\n")
+        else:
+            record_property("known", known.id)
+    if wrong:
+        pytest.fail(f"{len(wrong)} of {len(calls)} calls\n\n" + "\n".join(wrong), pytrace=False)
