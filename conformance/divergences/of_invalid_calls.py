@@ -171,7 +171,8 @@ DIVERGENCES = (
     _in_ways("cross_entropy", "no-classes", ("no-classes",), SHAPES, META),
     _in_ways("nll_loss", "no-classes", ("no-classes",), SHAPES, META),
     _in_ways(
-        "linear_cross_entropy", "weight-shape", ("weight-more-dimensions-chunked",), SHAPES, META, since="2.13"
+        "linear_cross_entropy", "weight-shape", ("weight-more-dimensions-chunked",), SHAPES, META,
+        since="2.13",
     ),
     _in_ways("soft_margin_loss", "target-shape", ("target-more-dimensions",), SHAPES, META),
     _in_ways("binary_cross_entropy", "weight-shape", ("weight-more-dimensions",), SHAPES, (*META, *VMAP)),
