@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -61,6 +62,21 @@ def to_numpy(tensor: torch.Tensor) -> Array:
     # Derivatives may be zeros that have no memory; a copy has.
     array: Array = exact.clone().numpy()
     return array
+
+
+def shares_memory(result: torch.Tensor, argument: torch.Tensor) -> bool:
+    """Whether writing to one tensor changes another; tried where a device does not tell their addresses."""
+    if not (result.numel() and argument.numel()):
+        return False
+    with suppress(RuntimeError):
+        addresses = [tensor.untyped_storage().data_ptr() for tensor in (result, argument)]
+        if all(addresses):
+            return addresses[0] == addresses[1]
+    kept, before = result.clone(), to_numpy(argument).tobytes()
+    result.copy_(kept == 0)  # no number stays what it is
+    after = to_numpy(argument).tobytes()
+    result.copy_(kept)
+    return after != before
 
 
 @cache

@@ -12,7 +12,7 @@ from strategies import Case, is_real, with_infinities
 from .cells import Cell, Tally, run_drawn
 from .judging import Worst, expect, judge
 from .mismatch import Mismatch
-from .running import WAYS, arguments, to_numpy
+from .running import WAYS, arguments, shares_memory, to_numpy
 from .verdict import excuse
 
 
@@ -86,7 +86,7 @@ def _broken_contract(cell: Cell, case: Case, given: dict[str, object], result: t
     for name, value in given.items():
         if not isinstance(value, torch.Tensor):
             continue
-        if result.numel() and result.untyped_storage().data_ptr() == value.untyped_storage().data_ptr():
+        if shares_memory(result, value):
             return f"the result shares memory with {name}"
         if not np.array_equal(to_numpy(value), case.arguments[name], equal_nan=is_real(case.arguments[name])):
             return f"{name} was changed in place"
