@@ -1,12 +1,14 @@
 """Calls that may end the process run in a process of their own; what they were stands in a journal.
 
-``python -m conformance.disposable JOURNAL DEVICE SECONDS`` reads calls as a JSON list from standard input and
-makes those that the journal does not have yet. A call is in the journal before it is made.
+``python -m conformance.disposable JOURNAL DEVICE SECONDS [MODULE...]`` reads calls as a JSON list from standard
+input and makes those that the journal does not have yet, after it has imported the modules, which may register
+the device. A call is in the journal before it is made.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import json
 import os
 import signal
@@ -65,7 +67,7 @@ def attempt(call: str, device: str) -> Outcome:
 
 
 def attempt_apart(
-    calls: Sequence[str], device: str, journal: Path, seconds: float = 30
+    calls: Sequence[str], device: str, journal: Path, seconds: float = 30, imports: Sequence[str] = ()
 ) -> dict[str, Outcome]:
     """Make calls in a disposable process, and in another one those that remain when it ends before its time.
 
@@ -74,8 +76,13 @@ def attempt_apart(
         device: where tensors are made.
         journal: a file that does not exist yet.
         seconds: how long a call may take.
+        imports: modules that the processes import first.
+
+    Raises:
+        RuntimeError: a process fails before it makes a call, as where the device is not there.
     """
-    command = [sys.executable, "-m", "conformance.disposable", str(journal), device, str(seconds)]
+    given = [str(journal), device, str(seconds), *imports]
+    command = [sys.executable, "-m", "conformance.disposable", *given]
     journal.touch()
     outcomes: dict[str, Outcome] = {}
     while not outcomes.keys() >= set(calls):
@@ -128,6 +135,7 @@ def main(journal: Path, device: str, seconds: float) -> None:
     torch.set_num_threads(1)
     # What is read before it is written is nan. Kernels without a deterministic form run all the same.
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.zeros(1, device=device).cpu()  # that the device is not there must not pass for a refusal
     begun, _ = _read(journal)
     for call in json.load(sys.stdin):
         if call not in begun:
@@ -141,4 +149,6 @@ def main(journal: Path, device: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    for name in sys.argv[4:]:
+        importlib.import_module(name)
     main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]))

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -204,6 +205,13 @@ def selected_losses(config: pytest.Config) -> list[Loss]:
 def base_seed(pytestconfig: pytest.Config) -> int:
     """The seed from which each cell derives its own."""
     return _base_seed(pytestconfig)
+
+
+@pytest.fixture
+def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
+    """The modules that ``-p`` names: one may have registered the device, which another process needs, too."""
+    plugins = map(pytestconfig.pluginmanager.get_plugin, pytestconfig.option.plugins)
+    return [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
 
 
 @pytest.fixture

@@ -69,12 +69,17 @@ def test_invalid_call(row: Invalid, device: str, record_property: Callable[[str,
 
 @pytest.mark.parametrize("loss", DANGEROUS, ids=lambda loss: loss.name)
 def test_dangerous_calls(
-    loss: Loss, device: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    loss: Loss,
+    device: str,
+    plugin_modules: list[str],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """All calls of a loss that may read out of bounds raise, in a process of their own."""
     skip_if_missing(loss.name)
     rows = [row for row in ROWS if row.dangerous and row.loss == loss.name]
-    outcomes = attempt_apart([row.call for row in rows], device, tmp_path / "journal")
+    calls = [row.call for row in rows]
+    outcomes = attempt_apart(calls, device, tmp_path / "journal", imports=plugin_modules)
     problems = [problem(row, device, outcomes[row.call], record_property) for row in rows]
     wrong = [text for text in problems if text]
     if wrong:

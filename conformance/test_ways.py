@@ -195,8 +195,8 @@ def _placed(tensor: torch.Tensor) -> tuple[object, ...]:
 
 def _memory(tensor: torch.Tensor) -> torch.Tensor:
     """A copy of all the memory that a tensor is a view of, as bytes."""
-    everything = torch.tensor([], dtype=torch.uint8, device=tensor.device)
-    return everything.set_(tensor.untyped_storage()).clone()
+    elements = tensor.untyped_storage().nbytes() // tensor.element_size()
+    return tensor.detach().as_strided((elements,), (1,), 0).clone().view(torch.uint8)
 
 
 def _touched(tensors: dict[str, torch.Tensor], before: dict[str, torch.Tensor]) -> str | None:

@@ -32,9 +32,11 @@ class ToyTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> ToyTensor:
+        if inner._is_zerotensor():  # derivatives may be zeros that have no memory
+            inner = torch.zeros(inner.shape, dtype=inner.dtype)
         made: ToyTensor = torch.Tensor._make_wrapper_subclass(
             cls, inner.shape, strides=inner.stride(), storage_offset=inner.storage_offset(),
-            dtype=inner.dtype, device=torch.device(NAME, 0),
+            dtype=inner.dtype, device=torch.device(NAME, 0), storage_size=inner.untyped_storage().nbytes(),
         )  # fmt: skip
         made.inner = inner
         return made
