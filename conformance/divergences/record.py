@@ -19,6 +19,9 @@ from ..mismatch import Mismatch
 
 HALVES = ("float16", "bfloat16")
 
+# Among the devices of a record: whichever is not the CPU.
+ELSEWHERE = "any other than cpu"
+
 # What is wrong with a result.
 KINDS = {
     "overflow": "it is infinite, nan or 0 because something overflows on the way to a number that fits",
@@ -51,7 +54,8 @@ class Divergence:
         of: what diverges: the "value", the "gradient", the "second" derivative and forward mode, that an
             "invalid call" raises, or that a "way" of running torch changes nothing.
         since: the first torch known to have it, if that is not the oldest supported.
-        devices: the types of device concerned; empty for all, as for what torch composes of other operations.
+        devices: the types of device concerned, or `ELSEWHERE`; empty for all, as for what torch composes of
+            other operations.
         upstream: where torch's developers discuss it, if that is known.
         ways: the ways of running torch concerned, where it is about those only.
     """
@@ -80,7 +84,8 @@ class Divergence:
 
     def concerns(self, device: str) -> bool:
         """Whether a device, as torch spells it, is among those that the record is about."""
-        return not self.devices or torch.device(device).type in self.devices
+        kind = torch.device(device).type
+        return not self.devices or kind in self.devices or (ELSEWHERE in self.devices and kind != "cpu")
 
 
 def arguments_of(mismatch: Mismatch) -> dict[str, Any]:
