@@ -182,6 +182,6 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
         if backward:
             torch.autograd.grad(result.sum(), variables)
     except Exception as error:  # whatever else it is, the properties will meet it again
-        if "not implemented" in str(error):
+        if isinstance(error, NotImplementedError) or "not implemented" in str(error):
             return f"torch {torch.__version__}: {str(error).splitlines()[0]}"
     return None
