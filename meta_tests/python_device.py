@@ -67,7 +67,9 @@ def run(operation: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> Any:
     if device is not None and device.type != NAME:
         return result
     # What is changed in place stays the tensor that it is.
-    return tree_map_only(torch.Tensor, lambda x: wrappers[id(x)] if id(x) in wrappers else ToyTensor(x), result)
+    return tree_map_only(
+        torch.Tensor, lambda x: wrappers[id(x)] if id(x) in wrappers else ToyTensor(x), result
+    )
 
 
 def _copy(to: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> Any:

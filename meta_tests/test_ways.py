@@ -85,6 +85,7 @@ SHOWN: dict[str, dict[str, Any]] = {
     "l1_loss-autocast-weight": WEIGHED,
     "mse_loss-autocast-weight": WEIGHED,
     "binary_cross_entropy_with_logits-decomposed": {"input": np.full(1, -20.0), "target": np.zeros(1)},
+    "soft_margin_loss-inductor-gradient": {"input": np.full(1, 20.0), "target": np.ones(1)},
     "multilabel_margin_loss-padding": {"input": ONE, "target": np.array([[0, -1]])},
     "gaussian_nll_loss-data-dependent": {"input": PAIR[0], "target": PAIR[1], "var": np.ones(1)},
     "ctc_loss-ways-unsupported": {**CTC, **LENGTHS},

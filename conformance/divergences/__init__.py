@@ -30,7 +30,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
 def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     """The record that covers a mismatch, and of which elements it does; None where it is new."""
     for record in DIVERGENCES:
-        of = record.of == mismatch.of or mismatch.way in record.ways
+        of = record.of == mismatch.of or (record.of == "way" and mismatch.way in record.ways)
         same = record.current and record.loss == mismatch.loss.name and of
         same = same and record.concerns(mismatch.device)
         # What is wrong with numbers explains nothing else: no lost dtype, no exception.

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..judging import expect, judge
 from ..mismatch import Mismatch
-from .other_formulas import computed_by, padding_as_label, softplus_without_log1p
+from .other_formulas import computed_by, derivative_by_complement, padding_as_label, softplus_without_log1p
 from .record import Divergence, arguments_of, explained, reduced_by
 
 OVERRIDES = ("function_mode", "subclass", "device_context", "default_device")
@@ -158,6 +158,15 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "as that: small losses, and the gradient of small probabilities, are lost in 1 - 1",
         "torch.func.grad(F.binary_cross_entropy_with_logits)(torch.tensor(-20.0), torch.tensor(0.0))",
         0.0, 2.0611537e-9, of="way", ways=(*FUNCTORCH, "func_grad"),
+    ),
+    Divergence(
+        "soft_margin_loss-inductor-gradient", "soft_margin_loss", "accuracy",
+        computed_by(derivative_by_complement),
+        "compiled by inductor the gradient is y (sigma(y x) - 1), which is lost where the loss is small",
+        "from torch._decomp import decomposition_table as table\n"
+        "backward = table[torch.ops.aten.soft_margin_loss_backward.default]\n"
+        "backward(torch.ones(1), torch.full((1,), 20.0), torch.ones(1), 1)",
+        0.0, -2.0611537e-9, of="way", ways=INDUCTOR,
     ),
     Divergence(
         "multilabel_margin_loss-padding", "multilabel_margin_loss", "convention",

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from reference import Array, multilabel_margin_loss
-from reference.dispatch import total
+from reference.binary import sigmoid, softplus
+from reference.dispatch import total, with_pull
 from reference.reduction import reduce
 
 from ..differentiating import expect_derivatives
@@ -69,6 +70,22 @@ def softplus_without_log1p(
     positives = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     loss = (1 - target) * input + positives * softplus
     return reduce(loss if weight is None else weight * loss, reduction)
+
+
+@np.errstate(all="ignore")
+def derivative_by_complement(input: Any, target: Any, reduction: str = "mean") -> Array:
+    """Logistic loss whose derivative is y (sigma(y x) - 1), which is lost where sigma is near 1.
+
+    Arguments and result as the oracle's of soft_margin_loss.
+
+    Source: soft_margin_loss_backward, torch/_decomp/decompositions.py.
+    """
+
+    def pull(c: Array, x: Array, y: Array) -> Array:
+        result: Array = c * (1 - sigmoid(-x))
+        return result
+
+    return reduce(with_pull(softplus, pull, -(target * input), elementwise=True), reduction)
 
 
 @np.errstate(all="ignore")

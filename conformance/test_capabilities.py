@@ -1,0 +1,66 @@
+"""Whatever instructions torch is told to use on the CPU, wide vectors or none, its losses conform.
+
+torch takes them from the environment when it starts, so each set of them has a run of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+# As ATEN_CPU_CAPABILITY names them, from the least to the most.
+CAPABILITIES = ("default", "avx2", "avx512")
+# A kernel's few branches are met in few examples: each run gets a cell's examples divided by this.
+FEWER = 20
+
+
+def obstacle(capability: str) -> str | None:
+    """Why there is no run of its own with a capability, or None."""
+    present = torch.backends.cpu.get_cpu_capability().lower()
+    if capability == present:
+        return f"{capability} is what all else is tested with"
+    # Other processors have one set beside the default.
+    known = CAPABILITIES.index(present) if present in CAPABILITIES else 1
+    return None if CAPABILITIES.index(capability) < known else f"this torch does not use {capability} here"
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_capability(capability: str, pytestconfig: pytest.Config, plugin_modules: list[str]) -> None:
+    """Values and gradients conform."""
+    if "cpu" not in (pytestconfig.option.device or ["cpu"]):
+        pytest.skip("cpu is not among the devices")
+    reason = obstacle(capability)
+    if reason:
+        pytest.skip(reason)
+    option = pytestconfig.option
+    chosen = {"--loss": option.loss, "--dtype": option.dtype, "-p": plugin_modules}
+    options = [word for name, values in chosen.items() for value in values for word in (name, value)]
+    examples = max(1, settings().max_examples // FEWER)
+    tests = [str(ROOT / "conformance" / f"test_{of}.py") for of in ("value", "gradient")]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--device",
+        "cpu",
+        "--examples",
+        str(examples),
+        *options,
+        *tests,
+    ]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**kept, "ATEN_CPU_CAPABILITY": capability}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if f"CPU capability {capability.upper()}" not in run.stdout:
+        pytest.fail(
+            f"torch did not take ATEN_CPU_CAPABILITY={capability}:\n{run.stdout}{run.stderr}", pytrace=False
+        )
+    if run.returncode:
+        pytest.fail(f"With ATEN_CPU_CAPABILITY={capability}:\n\n{run.stdout}", pytrace=False)
