@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from reference import Array
 from strategies import Differentiation, differentiations
@@ -19,6 +20,9 @@ from .mismatch import SecondMismatch
 from .running import to_numpy
 from .verdict import check_numbers, excuse
 
+# Each example is checked twice, by all arguments, and takes the time of several of the others.
+FEWER = 2
+
 
 def test_second_derivative(cell: Cell, tally: Tally, base_seed: int) -> None:
     """Backward through backward, and forward mode, are within the derived bounds."""
@@ -27,7 +31,8 @@ def test_second_derivative(cell: Cell, tally: Tally, base_seed: int) -> None:
     if not (cell.loss.twice and cell.loss.forward):
         pytest.skip("torch has no second derivative and no forward mode of this loss")
     drawn = differentiations(cell.loss.cases(cell.format, cell.reduction), cell.format, twice=True)
-    run_drawn(cell, base_seed, lambda example: check_second(cell, example, tally), drawn, tally=tally)
+    examples = max(1, settings().max_examples // FEWER)
+    run_drawn(cell, base_seed, lambda example: check_second(cell, example, tally), drawn, examples, tally)
 
 
 def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 
 from conformance.cells import Tally
@@ -20,35 +21,93 @@ from conformance.ways import WAYS, Passage
 from reference import FORMATS
 from strategies import Case, Differentiation
 
-from .test_failures import run_broken
+from .test_failures import run_broken, script_of
 from .test_options import pytest_of_the_suite
 
 # A result that breaks mse_loss in one way only, that way, and what the failure says.
 BREAKS = [
-    ("original(*a, **{**k, 'input': as_if_contiguous(k['input'])})", "stepped", "outside the derived bound"),
-    ("(original(*a, **k), around(k['input']).add_(1))[0]", "offset", "memory that input is a view of"),
-    ("original(*a, **k).to(None if torch.is_grad_enabled() else torch.float64)", "no_grad", "torch.float64"),
-    ("original(*a, **k) * (1 + 2.0**-23 * torch.is_inference_mode_enabled())", "inference_mode", "bits of a"),
-    ("as_if_constant(original(*a, **k), torch.get_num_threads() > 1)", "two_threads", "gradient by input"),
+    ("original(as_if_contiguous(x), y, **k)", "stepped", "outside the derived bound"),
+    ("(original(x, y, **k), around(x).add_(1))[0]", "offset", "memory that input is a view of"),
+    (
+        "original(x, y, **k).to(None if torch.is_grad_enabled() else torch.float64)",
+        "no_grad",
+        "torch.float64",
+    ),
+    (
+        "original(x, y, **k) * (1 + 2.0**-23 * torch.is_inference_mode_enabled())",
+        "inference_mode",
+        "bits of a",
+    ),
+    ("constant(original(x, y, **k), torch.get_num_threads() > 1)", "two_threads", "gradient by input"),
+    ("off(original(x, y, **k), functorch.is_batchedtensor(x))", "vmap", "outside the derived bound"),
+    ("off(original(x, y, **k), functorch.is_gradtrackingtensor(x))", "func_grad", "gradient by input"),
+    (
+        "original(x, y, **k).to(torch.bfloat16 if torch.is_autocast_enabled('cpu') else None)",
+        "autocast_float16",
+        "a result torch.bfloat16",
+    ),
+    ("constant(original(x, y, **k), torch.compiler.is_compiling())", "compile_eager", "gradient by input"),
+    ("original(x, y, **k) + baked(x.sum())", "export", "outside the derived bound"),
+    (
+        "original(x, y, **k)[None] if x.is_meta else original(x, y, **k)",
+        "meta",
+        "on meta, and the plain call",
+    ),
+    ("original(x, y, **k).float() if is_fake(x) else original(x, y, **k).double()", "fake", "torch.float32"),
 ]
+HELP = """
+functorch = torch._C._functorch
+
+def as_if_contiguous(x):
+    return x.as_strided(x.shape, torch.empty(x.shape).stride())
+
+def around(x):
+    return torch.empty(0, dtype=x.dtype).set_(x.untyped_storage())
+
+def constant(x, holds):
+    return x.detach() + 0 * x if holds else x
+
+def off(x, holds):
+    return x * (1 + 2.0**-18 * holds)
+
+def is_fake(x):
+    return isinstance(x, torch._subclasses.FakeTensor)
+
+def baked(x):
+    return torch.tensor(float(len(seen))) if seen.append(0) or torch.compiler.is_exporting() else 0
+"""
+MSE = Case(
+    "mse_loss", FORMATS["float32"], {"input": np.eye(2), "target": np.zeros((2, 2)), "reduction": "sum"}
+)
 
 
 @pytest.mark.parametrize(("expression", "way", "words"), BREAKS, ids=[row[1] for row in BREAKS])
 def test_what_a_way_changes_fails_with_the_reason(
-    tmp_path: Path, expression: str, way: str, words: str
+    expression: str, way: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    names: dict[str, Any] = {"torch": torch, "original": F.mse_loss, "seen": []}
+    exec(HELP, names)
+    broken = eval(f"lambda input, target, **k: (lambda x, y: {expression})(input, target)", names)
+    monkeypatch.setattr(F, "mse_loss", broken)
+    passage, ones = Passage(LOSSES["mse_loss"], "sum", MSE.format, "cpu", WAYS[way]), np.ones(1)
+    with pytest.raises(pytest.fail.Exception) as failure:
+        check_way(
+            passage, Differentiation(MSE, ones, ones, 0), Tally(str(passage), "way"), WAYS[way].differentiates
+        )
+    monkeypatch.undo()
+    told = str(failure.value)
+    assert f"mse_loss ({way})" in told
+    assert words in told
+    exec(script_of(told.split("To reproduce:")[1]), {})
+    assert capsys.readouterr().out  # an unbroken torch gives a number
+
+
+def test_a_broken_way_fails_in_the_suite(tmp_path: Path) -> None:
     source = (
-        "import functools, torch, torch.nn.functional as F\noriginal = F.mse_loss\n"
-        "def as_if_contiguous(x):\n"
-        "    return x.as_strided(x.shape, torch.empty(x.shape).stride()) if x.numel() > 1 else x\n"
-        "def around(x):\n    return torch.empty(0, dtype=x.dtype).set_(x.untyped_storage())\n"
-        "def as_if_constant(x, holds):\n    return x.detach() + 0 * x if holds else x\n"
-        f"@functools.wraps(original)\ndef broken(*a, **k):\n    return {expression}\n"
-        "F.mse_loss = broken\n"
+        "import torch, torch.nn.functional as F\noriginal = F.huber_loss\n"
+        "F.huber_loss = lambda *a, **k: original(*a, **k) * (1 + torch.is_inference_mode_enabled())\n"
     )
-    output = run_broken(tmp_path, source, "mse_loss", f"test_way and {way}")
-    assert f"mse_loss ({way})" in output
-    assert words in output
+    assert "huber_loss (inference_mode)" in run_broken(tmp_path, source, "huber_loss", "test_way")
 
 
 def test_a_way_selects_its_tests_and_plain_all_others() -> None:
