@@ -17,8 +17,7 @@ from .divergences import on_record
 from .invalid import ROWS, Invalid
 from .invalid.row import evaluated
 from .losses import LOSSES, Loss
-from .presence import skip_if_missing
-from .test_invalid_calls import conforms
+from .test_invalid_calls import conforms, skip_if_refused
 from .ways import WAYS, Way
 
 
@@ -82,17 +81,21 @@ REFUSALS = [Refusals(loss, WAYS[way]) for way in TRIED for loss in LOSSES.values
 
 @pytest.mark.parametrize("refusals", REFUSALS, ids=str)
 def test_invalid_calls_by_way(
-    refusals: Refusals, tmp_path: Path, record_property: Callable[[str, object], None]
+    refusals: Refusals,
+    device: str,
+    plugin_modules: list[str],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """The invalid calls of a loss raise; those that may read out of bounds run in a process of their own."""
-    skip_if_missing(refusals.loss.name)
-    calls = {row: refusals.call(row) for row in refusals.rows if on_record(row, "cpu") is None}
+    skip_if_refused(refusals.loss.name, device)
+    calls = {row: refusals.call(row) for row in refusals.rows if on_record(row, device) is None}
     apart = [call for row, call in calls.items() if row.dangerous and refusals.way.data]
-    outcomes = attempt_apart(apart, "cpu", tmp_path / "journal", 60) if apart else {}
+    outcomes = attempt_apart(apart, device, tmp_path / "journal", 60, plugin_modules) if apart else {}
     wrong = []
     for row, call in calls.items():
-        outcome = outcomes[call] if call in outcomes else attempt(call, "cpu")
-        known = on_record(row, "cpu", refusals.way.name)
+        outcome = outcomes[call] if call in outcomes else attempt(call, device)
+        known = on_record(row, device, refusals.way.name)
         # What stands in for kernels is written in Python, where an assertion refuses as well as an error.
         refused = conforms(row, outcome) or "AssertionError" in outcome.classes
         if refused or (row.or_gives is not None and not outcome.classes):
