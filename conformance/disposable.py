@@ -1,8 +1,8 @@
 """Calls that may end the process run in a process of their own; what they were stands in a journal.
 
-``python -m conformance.disposable JOURNAL DEVICE SECONDS [MODULE...]`` reads calls as a JSON list from standard
-input and makes those that the journal does not have yet, after it has imported the modules, which may register
-the device. A call is in the journal before it is made.
+``python -m conformance.disposable JOURNAL DEVICE SECONDS [MODULE...]`` imports the modules, one of which may
+register the device, reads calls as a JSON list from standard input and makes those that the journal does not
+have yet. A call is in the journal before it is made.
 """
 
 from __future__ import annotations

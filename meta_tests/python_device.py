@@ -32,6 +32,7 @@ class ToyTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> ToyTensor:
+        """Wrap a CPU tensor."""
         if inner._is_zerotensor():  # derivatives may be zeros that have no memory
             inner = torch.zeros(inner.shape, dtype=inner.dtype)
         made: ToyTensor = torch.Tensor._make_wrapper_subclass(
@@ -59,7 +60,7 @@ def run(operation: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> Any:
     transfers = operation.overloadpacket in (torch.ops.aten.copy_, torch.ops.aten._to_copy)
     if not transfers and any(x.ndim for x in tensors if not isinstance(x, ToyTensor)):
         raise RuntimeError(f"Expected all tensors to be on the same device, but found {NAME}:0 and cpu")
-    wrappers = {id(x.inner): x for x in tensors if isinstance(x, ToyTensor)}
+    known = {id(x.inner): x for x in tensors if isinstance(x, ToyTensor)}
     inner = tree_map_only(ToyTensor, lambda x: x.inner, (args, kwargs))
     args, kwargs = tree_map_only(torch.device, lambda _: CPU, inner)
     result = KERNELS.get(operation, operation)(*args, **kwargs)
@@ -67,9 +68,7 @@ def run(operation: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> Any:
     if device is not None and device.type != NAME:
         return result
     # What is changed in place stays the tensor that it is.
-    return tree_map_only(
-        torch.Tensor, lambda x: wrappers[id(x)] if id(x) in wrappers else ToyTensor(x), result
-    )
+    return tree_map_only(torch.Tensor, lambda x: known[id(x)] if id(x) in known else ToyTensor(x), result)
 
 
 def _copy(to: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> Any:
