@@ -10,12 +10,13 @@ import pytest
 from torch.utils import backend_registration
 
 from conformance.disposable import Outcome, attempt_apart
+from conformance.divergences import DIVERGENCES
 
 from .test_failures import script_of
 from .test_options import ROOT, pytest_of_the_suite
 
 DEVICE = "meta_tests.python_device"
-SOME = ("--device", "toy", "--dtype", "float32", "--examples", "5")
+SOME = ("--device", "toy", "--dtype", "float32", "--examples", "3")
 FINE = "torch.ones(2)"
 
 pytestmark = pytest.mark.skipif(
@@ -135,6 +136,13 @@ def test_a_record_excuses_its_own_device_and_no_other(broken: str) -> None:
     assert "known divergence mse_loss-on-toy: " in broken
     assert "test_value[huber_loss-mean-float32-toy] FAILED" in broken
     assert "huber_loss-on-cpu" not in broken
+
+
+def test_a_record_of_every_other_device_excuses_this_one_and_not_the_cpu(healthy: str) -> None:
+    name = "l1_loss-accepts-weight-shape"
+    assert f"known divergence {name}: " in healthy
+    (record,) = (record for record in DIVERGENCES if record.id == name)
+    assert [record.concerns(device) for device in ("cpu", "cuda:1", "xpu")] == [False, True, True]
 
 
 def test_the_script_of_a_failure_runs_on_the_device(broken: str) -> None:
