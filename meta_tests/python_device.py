@@ -62,7 +62,7 @@ def run(operation: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(f"Expected all tensors to be on the same device, but found {NAME}:0 and cpu")
     known = {id(x.inner): x for x in tensors if isinstance(x, ToyTensor)}
     inner = tree_map_only(ToyTensor, lambda x: x.inner, (args, kwargs))
-    args, kwargs = tree_map_only(torch.device, lambda _: CPU, inner)
+    args, kwargs = tree_map_only(torch.device, lambda x: CPU if x.type == NAME else x, inner)
     result = KERNELS.get(operation, operation)(*args, **kwargs)
     device = inner[1].get("device")
     if device is not None and device.type != NAME:
