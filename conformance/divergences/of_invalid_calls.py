@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 from ..invalid import ROWS, Invalid, Promotion
@@ -82,13 +83,22 @@ UNIMPLEMENTED = {
     "multi_margin_loss": ("integers", "complex"),
     "multilabel_margin_loss": ("integers", "complex"),
 }
+# Losses that inductor calls the kernels of, in whole or in part.
+KERNELS = (
+    "hinge_embedding_loss", "cosine_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
+    "multilabel_margin_loss",
+)  # fmt: skip
 META = ("meta", "fake")
 VMAP = ("vmap",)
-COMPILED = ("compile_aot_eager", "compile_inductor")
+INDUCTOR = ("compile_inductor",)
+COMPILED = ("compile_aot_eager", *INDUCTOR)
 TYPES = "the types for which the loss is not implemented are accepted, and a result is promised"
 SHAPES = "shapes that do not fit are accepted"
 LABELS = "labels are taken for indices, whatever their type"
 INTEGERS = "integers are accepted, for which the loss is not implemented"
+
+
+NO_PROBABILITIES = ("negative", "above-one", "nan", "infinite")
 
 
 def _follows_target(row: Any) -> bool:
@@ -161,11 +171,14 @@ DIVERGENCES = (
         BITS.format(LOGITS.loss, "torch.zeros(3, dtype=torch.float64), torch.ones(3)"), 32.0, 64.0, of=OF,
     ),
     *(
-        _in_ways(loss, "types", violations, TYPES, META, since=LOSSES[loss].since)
+        _in_ways(
+            loss, "types", violations, TYPES, META if loss in KERNELS else (*META, *INDUCTOR),
+            since=LOSSES[loss].since,
+        )
         for loss, violations in UNIMPLEMENTED.items()
     ),
     _in_ways(
-        "smooth_l1_loss", "negative-beta", ("beta-negative",), "a beta below 0 is accepted", META,
+        "smooth_l1_loss", "negative-beta", ("beta-negative",), "a beta below 0 is accepted", (*META, *INDUCTOR),
         upstream="https://github.com/pytorch/pytorch/issues/194501",
     ),
     _in_ways("cross_entropy", "no-classes", ("no-classes",), SHAPES, META),
@@ -174,8 +187,18 @@ DIVERGENCES = (
         "linear_cross_entropy", "weight-shape", ("weight-more-dimensions-chunked",), SHAPES, META,
         since="2.13",
     ),
-    _in_ways("soft_margin_loss", "target-shape", ("target-more-dimensions",), SHAPES, META),
-    _in_ways("binary_cross_entropy", "weight-shape", ("weight-more-dimensions",), SHAPES, (*META, *VMAP)),
+    _in_ways("soft_margin_loss", "target-shape", ("target-more-dimensions",), SHAPES, (*META, *INDUCTOR)),
+    _in_ways(
+        "binary_cross_entropy", "weight-shape", ("weight-more-dimensions",), SHAPES, (*META, *VMAP, *INDUCTOR)
+    ),
+    _in_ways(
+        "binary_cross_entropy", "no-probabilities",
+        tuple(f"{name}-{what}" for name, what in product(("input", "target"), NO_PROBABILITIES)),
+        "compiled by inductor, numbers that are no probabilities are accepted", INDUCTOR,
+        "from torch._decomp import decomposition_table as table\n"
+        "table[torch.ops.aten.binary_cross_entropy.default](torch.full((1,), 0.5), torch.full((1,), 2.0))",
+        math.log(2),
+    ),
     _in_ways(
         "cross_entropy", "labels", ("labels-bool", "labels-int32"), LABELS, VMAP,
         "torch.vmap(F.cross_entropy)(torch.zeros(1, 2, 3), torch.zeros(1, 2).bool())", math.log(3),
