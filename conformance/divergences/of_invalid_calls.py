@@ -178,7 +178,8 @@ DIVERGENCES = (
         for loss, violations in UNIMPLEMENTED.items()
     ),
     _in_ways(
-        "smooth_l1_loss", "negative-beta", ("beta-negative",), "a beta below 0 is accepted", (*META, *INDUCTOR),
+        "smooth_l1_loss", "negative-beta", ("beta-negative",), "a beta below 0 is accepted",
+        (*META, *INDUCTOR),
         upstream="https://github.com/pytorch/pytorch/issues/194501",
     ),
     _in_ways("cross_entropy", "no-classes", ("no-classes",), SHAPES, META),

@@ -5,32 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from strategies import Case
-
-from ..laws.samples import batch_size, spelt_out, taking
+from .variants import other_samples, other_sizes
 from .way import Way
-
-
-def other_samples(case: Case) -> list[Case]:
-    """The call with its last sample only, as often, and with the order of its samples reversed."""
-    return _taking(case, lambda n: [[n - 1] * n, list(range(n))[::-1]])
-
-
-def other_sizes(case: Case) -> list[Case]:
-    """The call with two samples more, and with thrice as many."""
-    return _taking(case, lambda n: [[*range(n), 0, n - 1], [*range(n)] * 3])
-
-
-def _taking(case: Case, choices: Any) -> list[Case]:
-    """Calls of other samples. What broadcasts is left alone: its shape would be another one spelt out."""
-    whole = spelt_out(case)
-    size = batch_size(whole)
-    if not size or any(np.shape(whole.arguments[k]) != np.shape(v) for k, v in case.arguments.items()):
-        return []
-    return [taking(whole, rows) for rows in choices(size)]
-
 
 # What was compiled before must neither serve a case nor count towards the limit of recompilations.
 COMPILE = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .variants import many_samples
 from .way import Way
 
 
@@ -60,7 +61,7 @@ CONTEXTS = (
     Way("device_context", _within("x[0].device"), exact=True),
     Way("default_device", DEFAULT_DEVICE, exact=True),
     Way("deterministic", DETERMINISTIC),
-    Way("two_threads", THREADS),
+    Way("two_threads", THREADS, divisor=50, serves=many_samples),
     Way(
         "checkpoint",
         "way = lambda *x: checkpoint(function, *x, use_reentrant=False)",

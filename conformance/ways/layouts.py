@@ -11,8 +11,17 @@ LAYOUTS = (
         "offset",
         layout="torch.cat([around := x.new_full((3,), 77), x.reshape(-1), around])[3:-3].view(x.shape)",
     ),
-    Way("transposed", layout="x.movedim(0, -1).contiguous().movedim(-1, 0) if x.ndim > 1 else x"),
-    Way("channels_last", layout="x.movedim(1, -1).contiguous().movedim(-1, 1) if x.ndim > 2 else x"),
+    # Of these two fewer examples have the axes that it takes.
+    Way(
+        "transposed",
+        layout="x.movedim(0, -1).contiguous().movedim(-1, 0) if x.ndim > 1 else x",
+        divisor=3,
+    ),
+    Way(
+        "channels_last",
+        layout="x.movedim(1, -1).contiguous().movedim(-1, 1) if x.ndim > 2 else x",
+        divisor=2,
+    ),
     # A dimension of size 1 may have any stride, and torch must not rely on it.
     Way(
         "odd_strides",
