@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import pytest
 from hypothesis import Phase, given, seed, settings, target
 from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
 
+from .implementation import Untested
 from .losses import Loss
 from .running import obstacle
 
@@ -51,6 +54,8 @@ class Tally:
         examples: how many ran to a verdict.
         worst: the largest error / bound among conforming results.
         known: how many examples each known divergence covered.
+        loss: the loss that was tested.
+        untested: how many examples were not tested, by the reason.
     """
 
     cell: str
@@ -58,6 +63,8 @@ class Tally:
     examples: int = 0
     worst: float = 0.0
     known: dict[str, int] = field(default_factory=dict)
+    loss: str = ""
+    untested: dict[str, int] = field(default_factory=dict)
     _latest: float = 0.0
     _last: dict[str, int] = field(default_factory=dict)
 
@@ -77,6 +84,29 @@ class Tally:
             self._last[divergence] = self.examples
             self.known[divergence] = self.known.get(divergence, 0) + 1
 
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Around the check of an example: one that cannot be tested is counted apart, with the reason."""
+        before = self.examples
+        try:
+            yield
+        except Untested as untested:
+            self.examples = before
+            self.leave_out(str(untested))
+
+    def leave_out(self, reason: str) -> None:
+        """Count something of an example as not tested."""
+        self.untested[reason] = self.untested.get(reason, 0) + 1
+
+    def skip_if_untested(self) -> None:
+        """Skip the test, with the reasons, if no example could be tested.
+
+        Raises:
+            pytest.skip.Exception: so it is.
+        """
+        if self.untested and not self.examples:
+            pytest.skip("; ".join(self.untested))
+
 
 def run_drawn(
     cell: Cell,
@@ -94,12 +124,15 @@ def run_drawn(
         check: raises where an example does not conform.
         drawn: the examples.
         examples: how many; by default as many as the profile says.
-        tally: measures how close each example comes to its bounds; a profile may aim there.
+        tally: counts what cannot be tested, and measures how close each example comes to its bounds; a
+            profile may aim there.
 
     Raises:
         Whatever `check` raises, on the simplest example that makes it.
+        pytest.skip.Exception: no example could be tested.
     """
     aims = Phase.target in settings().phases
+    tally = tally or Tally(str(cell), "examples")
 
     @seed(zlib.crc32(f"{base_seed}:{cell}".encode()))
     @settings(
@@ -108,11 +141,13 @@ def run_drawn(
     )
     @given(drawn)
     def conforms(case: T) -> None:
-        check(case)
-        if tally is not None and aims:
+        with tally.counting():
+            check(case)
+        if aims:
             tally.aim()
 
     conforms()
+    tally.skip_if_untested()
 
 
 def all_cells(losses: list[Loss], formats: list[str], devices: list[str]) -> list[Cell]:

@@ -14,6 +14,7 @@ from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, spread
 
+from .implementation import refusable
 from .judging import Numbering, oracle_arguments
 from .losses import Loss
 from .running import Arguments, arguments, functional
@@ -112,6 +113,7 @@ def differentiate(
     return given, result, torch.tensor(upstream, dtype=result.dtype, device=result.device)
 
 
+@refusable()
 def go_back_twice(
     given: Arguments, names: Sequence[str], result: torch.Tensor, upstream: torch.Tensor
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,6 +131,7 @@ def go_back_twice(
     return dict(zip(names, first)), {name: given[name].grad for name in names}
 
 
+@refusable()
 def differentiate_twice(
     loss: Loss, case: Case, device: str, names: Sequence[str], expected: Expected
 ) -> dict[str, torch.Tensor]:
@@ -157,6 +160,7 @@ def differentiate_twice(
     return dict(zip([*names, "along"], second))
 
 
+@refusable()
 def differentiate_forward(
     loss: Loss, case: Case, device: str, names: Sequence[str], expected: Expected
 ) -> torch.Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 from reference import Array, Tracked
 from strategies import Case, Differentiation, literal
 
+from .implementation import under_test
 from .judging import Worst
 from .losses import Loss
 from .running import written
@@ -49,10 +50,8 @@ class Mismatch:
         """What a person needs: what, where, expected, got, how far off, why that far, and a script."""
         case = self.case
         reduction = case.arguments.get("reduction", "mean")
-        lines = [
-            f"{self.loss.name} ({self.way}), reduction {reduction}, {case.format.name}, {self.device}: "
-            + self.problem
-        ]
+        where = f"reduction {reduction}, {case.format.name}, {self.device}"
+        lines = [f"{under_test().title(self.loss.name)} ({self.way}), {where}: {self.problem}"]
         if self.worst:
             lines += self._numbers(self.worst)
         lines += ["", "To reproduce:", ""]
@@ -73,7 +72,7 @@ class Mismatch:
 
     def script(self) -> str:
         """Plain torch code with literal numbers that shows the mismatch."""
-        lines = ["import torch", "import torch.nn.functional as F", ""]
+        lines = ["import torch", *under_test().imports, ""]
         if self.device != "cpu":
             lines.append(f"torch.set_default_device({self.device!r})")
         lines += self.calls()

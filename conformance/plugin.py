@@ -6,7 +6,7 @@ import difflib
 import importlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--examples", metavar="N",
         help="examples of each cell (loss, reduction, dtype, device); default: the profile's, 100",
     )  # fmt: skip
+    group.addoption(
+        "--implementation", metavar="NAME",
+        help="test this in place of torch.nn.functional: package.module:attribute, which is a loss or "
+        "holds losses; package.module, which holds losses; or an entry point that leads to one of these",
+    )  # fmt: skip
+    group.addoption(
+        "--registry", metavar="FILE.py",
+        help="a Python file that defines DIVERGENCES, the known divergences of the implementation; without "
+        "--implementation they are known besides those of torch",
+    )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     losses = importlib.import_module("conformance.losses")
     known = [name for row in losses.LOSSES.values() for name in (row.name, row.module)]
     _known_names("--loss", config.option.loss, known)
+    _choose_implementation(config)
     _known_names("--way", config.option.way, [PLAIN, *importlib.import_module("conformance.ways").WAYS])
     devices = importlib.import_module("conformance.devices")
     for name in config.option.device:
@@ -93,6 +104,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
         values.widen()
+
+
+def _choose_implementation(config: pytest.Config) -> None:
+    """Put under test what the options name, and in force the records that count there."""
+    implementation = importlib.import_module("conformance.implementation")
+    divergences = importlib.import_module("conformance.divergences")
+    option = config.option
+    if option.implementation is not None:
+        chosen = implementation.find_implementation(option.implementation)
+        implementation.put_under_test(chosen)
+        divergences.IN_FORCE.clear()
+        for row in selected_losses(config) if option.loss else []:
+            if row.name not in chosen.losses:
+                has = ", ".join(chosen.losses)
+                raise pytest.UsageError(f"--loss: {chosen.name} has no {row.name} (it has: {has})")
+    if option.registry is not None:
+        divergences.IN_FORCE.extend(divergences.read_records(option.registry))
 
 
 def _known_names(option: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -133,10 +161,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     import torch
 
     from .devices import available_devices
+    from .implementation import TORCH, under_test
 
     build = torch.version.cuda or torch.version.hip
     examples = settings().max_examples
+    tested = under_test()
     return [
+        *([] if tested is TORCH else [f"implementation {tested.name}: {', '.join(tested.losses)}"]),
         f"torch {torch.__version__} ({torch.version.git_version[:10]}, "
         f"{'accelerator ' + build if build else 'cpu'} build), "
         f"CPU capability {torch.backends.cpu.get_cpu_capability()}, "
@@ -194,11 +225,12 @@ def ways_left_out(config: pytest.Config) -> list[str]:
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
-    """The rows that ``--loss`` names, all by default."""
+    """The rows that ``--loss`` names; all that are under test by default."""
+    from .implementation import under_test
     from .losses import LOSSES, find_loss
 
-    chosen = {find_loss(name).name for name in config.option.loss}
-    return [row for row in LOSSES.values() if not chosen or row.name in chosen]
+    chosen = {find_loss(name).name for name in config.option.loss} or under_test().losses
+    return [row for row in LOSSES.values() if row.name in chosen]
 
 
 @pytest.fixture
@@ -220,15 +252,18 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
     from .cells import Tally
 
     (cell,) = request.node.callspec.params.values()
-    count = Tally(str(cell), request.function.__name__.removeprefix("test_"))
+    count = Tally(str(cell), request.function.__name__.removeprefix("test_"), loss=cell.loss.name)
     record_property("tally", vars(count))
     return count
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests of losses that ``--loss`` does not name, and of ways that ``--way`` does not."""
-    if not (config.option.loss or config.option.way):
+    """Deselect tests of other losses and ways than the options name, and those that only torch can pass."""
+    if not (config.option.loss or config.option.way or config.option.implementation):
         return
+    from .cells import Cell
+    from .divergences import Divergence
+    from .implementation import TORCH, under_test
     from .ways import Way
 
     chosen, ways = {row.name for row in selected_losses(config)}, set(config.option.way)
@@ -240,7 +275,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         losses = {_loss_name(value) for value in params} - {None}
         ways_of = (getattr(value, "way", None) for value in params)
         way = next((value.name for value in ways_of if isinstance(value, Way)), PLAIN)
-        (kept if losses <= chosen and (not ways or way in ways) else dropped).append(item)
+        # All others are about torch itself: its lists of losses, its documentation, what it refuses.
+        of_any = under_test() is TORCH or any(isinstance(value, Cell | Divergence) for value in params)
+        (kept if of_any and losses <= chosen and (not ways or way in ways) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
@@ -256,16 +293,20 @@ def _loss_name(param: Any) -> str | None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how much was tested, how close it came to the bounds, and what is known to diverge."""
-    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.getreports(outcome)]
+    outcomes = ("passed", "failed", "skipped")
+    reports = [report for outcome in outcomes for report in terminalreporter.getreports(outcome)]
     properties = [pair for report in reports for pair in report.user_properties]
-    tallies = [value for name, value in properties if name == "tally"]
+    counts = [value for name, value in properties if name == "tally"]
+    tallies = [count for count in counts if count["examples"]]
     drifts = [value for name, value in properties if name == "drift"]
     for drift in drifts:
         terminalreporter.line(f"drift at a kink: {drift}")
     known = Counter(value for name, value in properties if name == "known")
-    if not tallies and not known:
+    if not counts and not known:
         return
     terminalreporter.section("torch-loss-conformance")
+    for line in _untested(counts):
+        terminalreporter.line(f"not tested: {line}")
     _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
     left_out = ways_left_out(terminalreporter.config)
     if not terminalreporter.config.option.way:
@@ -283,6 +324,21 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         known.update(tally["known"])
     for divergence, count in sorted(known.items()):
         terminalreporter.line(f"known divergence {divergence}: {count} examples")
+
+
+def _untested(counts: list[dict[str, Any]]) -> Iterator[str]:
+    """What was asked of the implementation, or could have been, and was not tested."""
+    from .implementation import under_test
+    from .losses import LOSSES
+
+    lacking = [name for name in LOSSES if name not in under_test().losses]
+    if lacking:
+        yield f"{under_test().name} has no {', '.join(lacking)}"
+    untested: Counter[tuple[str, str]] = Counter()
+    for count in counts:
+        untested.update({(count["loss"], reason): n for reason, n in count["untested"].items()})
+    for (loss, reason), n in sorted(untested.items()):
+        yield f"{loss}: {n} examples: {reason}"
 
 
 def _report_ways(terminalreporter: Any, tallies: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from reference import FORMATS, Array
 from strategies import Case, Distance, is_real, literal
 
+from .implementation import TORCH, Untested, under_test
 from .losses import LOSSES, Loss
 
 Arguments: TypeAlias = dict[str, Any]
@@ -86,8 +87,8 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def functional(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor:
-    """Call ``torch.nn.functional``."""
-    result: torch.Tensor = getattr(torch.nn.functional, loss.name)(**arguments)
+    """Call the functional: torch's, or what is under test in its place."""
+    result: torch.Tensor = under_test().function(loss.name)(**arguments)
     return result
 
 
@@ -141,6 +142,11 @@ def legacy(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
 WAYS: dict[str, Way] = {"functional": functional, "module": module, "legacy": legacy}
 
 
+def ways() -> dict[str, Way]:
+    """The ways to call what is under test; what is not torch has its functionals only."""
+    return WAYS if under_test() is TORCH else {"functional": functional}
+
+
 def parted(loss: Loss, case: Case) -> tuple[Case, Case]:
     """What the module's constructor takes of a case, and the rest, for ``forward``."""
     options = parameters(getattr(torch.nn, loss.module))
@@ -167,8 +173,8 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
     any other error is for the properties to report.
     """
     loss = LOSSES[loss_name]
-    if not hasattr(torch.nn.functional, loss_name):
-        return f"torch {torch.__version__} has no {loss_name}"
+    if not hasattr(under_test().F, loss_name):
+        return f"{under_test().name} has no {loss_name}"
     cases = loss.cases(FORMATS[format_name], "mean")
     quiet = settings(
         database=None, derandomize=True, max_examples=1, phases=[Phase.generate],
@@ -181,7 +187,9 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
         result = functional(loss, case, given)
         if backward:
             torch.autograd.grad(result.sum(), variables)
+    except Untested:
+        return None  # of this case; the properties count each that is refused
     except Exception as error:  # whatever else it is, the properties will meet it again
         if isinstance(error, NotImplementedError) or "not implemented" in str(error):
-            return f"torch {torch.__version__}: {str(error).splitlines()[0]}"
+            return f"{under_test().name}: {str(error).splitlines()[0]}"
     return None

@@ -29,7 +29,9 @@ def test_corner(place: Place, tally: Tally) -> None:
     if place.obstacle:
         pytest.skip(place.obstacle)
     case, ones = place.corner.case(place.format), np.ones(1)
-    check_value(place, case, tally)
-    if place.obstacle_backward or not place.loss.variables(case):
-        return
-    check_gradient(place, Differentiation(case, ones, ones, 0), tally, defined_everywhere=False)
+    with tally.counting():
+        check_value(place, case, tally)
+    if not place.obstacle_backward and place.loss.variables(case):
+        with tally.counting():
+            check_gradient(place, Differentiation(case, ones, ones, 0), tally, defined_everywhere=False)
+    tally.skip_if_untested()

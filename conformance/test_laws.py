@@ -14,6 +14,7 @@ from strategies import Case
 
 from .cells import Tally, run_drawn
 from .divergences import covering
+from .implementation import under_test
 from .laws import Claim, Instance
 from .laws.claim import Call, Comparison, Composed, case_of, compare, script
 from .losses import LOSSES
@@ -95,8 +96,9 @@ def known_divergences(instance: Instance, claim: Claim) -> list[str]:
 def explain(instance: Instance, claim: Claim, found: Comparison) -> str:
     """What a person needs: which law, where, both numbers, how far apart, why that far, and a script."""
     form = instance.format
+    loss = under_test().title(instance.loss.name)
     lines = [
-        f"{instance.loss.name}, {form.name}, {instance.device}: {found.problem or 'a law is broken'}",
+        f"{loss}, {form.name}, {instance.device}: {found.problem or 'a law is broken'}",
         f"    law      {instance.law.name}",
         *(f"             {line}" for line in instance.law.sentence.splitlines()),
     ]

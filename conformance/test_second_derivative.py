@@ -15,6 +15,7 @@ from strategies import Differentiation, differentiations
 
 from .cells import Cell, Tally, run_drawn
 from .differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
+from .implementation import Untested
 from .judging import Worst
 from .mismatch import SecondMismatch
 from .running import to_numpy
@@ -45,19 +46,26 @@ def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
     case, names = example.case, cell.loss.variables(example.case)
     expected = expect_derivatives(cell.loss, example, names, twice=True)
     tally.examples += 1
-    for way in ("double backward", "jvp"):
+    ways, refused = ("double backward", "jvp"), []
+    for way in ways:
         try:
             if way == "jvp":
                 along = differentiate_forward(cell.loss, case, cell.device, names, expected)
                 got: Mapping[str, torch.Tensor] = {"along": along}
             else:
                 got = differentiate_twice(cell.loss, case, cell.device, names, expected)
+        except Untested as untested:
+            refused.append(str(untested))
+            continue
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
             problem = f"raised {type(error).__name__}: {error}"
             excuse(_mismatch(cell, example, expected, way, "along", problem), tally)
             continue
         for name, derivative in got.items():
             check_derivative(cell, example, expected, way, name, derivative, tally)
+    for reason in dict.fromkeys(refused):
+        tally.leave_out(reason)
+    tally.examples -= len(refused) == len(ways)
 
 
 def check_derivative(

@@ -12,7 +12,7 @@ from strategies import Case, is_real, with_infinities
 from .cells import Cell, Tally, run_drawn
 from .judging import Worst, expect, judge
 from .mismatch import Mismatch
-from .running import WAYS, arguments, shares_memory, to_numpy
+from .running import arguments, functional, shares_memory, to_numpy, ways
 from .verdict import excuse
 
 
@@ -42,7 +42,7 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
 def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
     """Run one case in every way: the first mismatch, or None, and the worst error / bound."""
     results: dict[str, torch.Tensor] = {}
-    for name, way in {**WAYS, "functional, again": WAYS["functional"]}.items():
+    for name, way in {**ways(), "functional, again": functional}.items():
         given = arguments(case, cell.device)
         try:
             result = way(cell.loss, case, given)

@@ -13,9 +13,10 @@ from reference import Array
 from ..invalid import Invalid, Promotion
 from ..mismatch import Mismatch
 from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values, of_ways
+from .file import read_records
 from .record import Divergence
 
-__all__ = ["DIVERGENCES", "Divergence", "covering", "on_record"]
+__all__ = ["DIVERGENCES", "IN_FORCE", "Divergence", "covering", "on_record", "read_records"]
 
 DIVERGENCES: tuple[Divergence, ...] = (
     of_values.DIVERGENCES
@@ -24,12 +25,14 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + of_invalid_calls.DIVERGENCES
     + of_ways.DIVERGENCES
 )
+# The records that count in this session: those of torch, unless the command line says otherwise.
+IN_FORCE = list(DIVERGENCES)
 
 
 @np.errstate(all="ignore")  # predicates compute with the ends of the range
 def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     """The record that covers a mismatch, and of which elements it does; None where it is new."""
-    for record in DIVERGENCES:
+    for record in IN_FORCE:
         of = record.of == mismatch.of or (record.of == "way" and mismatch.way in record.ways)
         same = record.current and record.loss == mismatch.loss.name and of
         same = same and record.concerns(mismatch.device)
@@ -48,8 +51,8 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
 
 def on_record(row: Invalid | Promotion, device: str, way: str | None = None) -> Divergence | None:
     """The record of a call that torch accepts on a device, plain or in a way; None where that is new."""
-    for record in of_invalid_calls.DIVERGENCES:
-        of = way in record.ways if way else not record.ways
+    for record in IN_FORCE:
+        of = record.of == "invalid call" and (way in record.ways if way else not record.ways)
         concerned = record.loss == row.loss and record.current and record.concerns(device) and of
         if concerned and record.covers(row):
             return record

@@ -18,6 +18,7 @@ from reference import FORMATS, Array, Format, Tracked, tracked
 from reference.reach import Reach
 from strategies import Case, literal
 
+from ..implementation import under_test
 from ..judging import expect, oracle_arguments
 from ..losses import LOSSES
 
@@ -179,7 +180,7 @@ def _side(text: str, results: dict[str, Any]) -> Tracked:
 
 def script(claim: Claim, found: Comparison, device: str) -> str:
     """Plain torch code with literal numbers that shows both sides of a relation."""
-    lines = ["import numpy as np", "import torch", "import torch.nn.functional as F", ""]
+    lines = ["import numpy as np", "import torch", *under_test().imports, ""]
     if device != "cpu":
         lines.append(f"torch.set_default_device({device!r})")
     used = {**claim.calls, **claim.given}

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from reference import FORMATS
 from strategies import Case
+
+from ..implementation import under_test
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -126,6 +127,6 @@ def _compiled(code: str, mode: str = "exec") -> CodeType:
 
 @cache
 def _set_up(statements: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"torch": torch, "F": F}
+    names: dict[str, Any] = {"torch": torch, "F": under_test().F}
     exec(_compiled(statements), names)
     return names
