@@ -105,7 +105,7 @@ class Tally:
             pytest.skip.Exception: so it is.
         """
         if self.untested and not self.examples:
-            pytest.skip("; ".join(self.untested))
+            pytest.skip("; ".join(sorted(self.untested)))
 
 
 def run_drawn(

@@ -148,16 +148,14 @@ def differentiate_twice(
     )
     tangents = _tensors(expected.tangents, result)
     dependent = [name for name, gradient in zip(names, first) if gradient.requires_grad]
-    if not dependent:
-        return {name: torch.zeros_like(v) for name, v in zip([*names, "along"], variables)}
-    second = torch.autograd.grad(
-        [gradient for gradient in first if gradient.requires_grad],
-        variables,
-        [tangents[name] for name in dependent],
-        allow_unused=True,
-        materialize_grads=True,
+    # On the way to some variables alone autograd passes by what refuses to be differentiated twice.
+    torch.autograd.backward(
+        [gradient for gradient in first if gradient.requires_grad], [tangents[name] for name in dependent]
     )
-    return dict(zip([*names, "along"], second))
+    return {
+        name: torch.zeros_like(variable) if variable.grad is None else variable.grad
+        for name, variable in zip([*names, "along"], variables)
+    }
 
 
 @refusable()
