@@ -1,0 +1,319 @@
+"""Implementations other than torch: they are found, tested as far as they go, and judged by their records."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from conformance.divergences import read_records
+from conformance.implementation import Untested, find_implementation
+
+from .test_failures import printed_by, script_of
+from .test_options import pytest_of_the_suite
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+FUSED = re.findall(r"```py\n(.*?)```", README, re.DOTALL)[0]
+COMMAND = re.findall(r"```console\n\$ (.*)\n```", README)[0]
+FEW = ("--dtype", "float32", "--device", "cpu", "--examples", "10")
+
+# A module of losses of which some refuse something, each in its way.
+LOSSES = """
+import functools
+import torch
+from torch.nn import functional
+
+Class = type("Class", (), {"mse_loss": staticmethod(functional.mse_loss)})
+number = 3
+wrongly_named = lambda logits, labels: functional.l1_loss(logits, labels)
+
+
+def named_otherwise(*args, **kwargs):
+    return functional.l1_loss(*args, **kwargs)
+
+
+named_otherwise.__name__ = "l1_loss"
+
+
+class OneWay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+
+class Some:
+    class Inner:
+        l1_loss = 1
+
+    @staticmethod
+    def l1_loss(input, target, reduction="mean"):  # without weight
+        if reduction == "none":
+            raise NotImplementedError("all results are reduced. Sorry")
+        return functional.l1_loss(input, target, reduction=reduction)
+
+    @staticmethod
+    def kl_div(input, target, **options):
+        return OneWay.apply(functional.kl_div(input, target, **options))
+
+    @staticmethod
+    def huber_loss(input, target, **options):
+        return 1 + "1"
+
+    @staticmethod
+    def mse_loss(logits, labels, reduction="mean"):
+        return functional.mse_loss(logits, labels, reduction=reduction)
+
+
+some = Some()
+del Some.mse_loss
+wrong = type("Wrong", (), {"mse_loss": staticmethod(lambda logits, labels: 0)})
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the import path that holds ``some_losses`` and an entry point ``plugged-in``."""
+    (tmp_path / "some_losses.py").write_text(LOSSES)
+    (tmp_path / "raising.py").write_text("raise OSError('no kernel\\nfor this machine')")
+    info = tmp_path / "plugged_in-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged-in\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[torch_loss_conformance.implementations]\nplugged-in = some_losses:some\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "some_losses", raising=False)
+    return tmp_path
+
+
+def counts_in(output: str, of: str = "value") -> tuple[int, dict[str, int]]:
+    """How many examples were tested, and how many were not, by the reason."""
+    found = re.findall(rf"^{of}: (\d+) examples", output, re.MULTILINE)
+    untested = re.findall(r"^not tested: \w+: (\d+) examples: (.*)$", output, re.MULTILINE)
+    return int(found[0]) if found else 0, {reason: int(n) for n, reason in untested}
+
+
+def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: Path) -> None:
+    (tmp_path / "fused.py").write_text(FUSED)
+    program, *options = shlex.split(COMMAND)
+    assert program.endswith("/pytest")
+    run = pytest_of_the_suite(*options, *FEW, path=tmp_path)
+    assert run.returncode == 0, run.stdout
+    assert "implementation fused:cross_entropy: cross_entropy" in run.stdout
+    for line in re.findall(r"not tested: (.*)", README):
+        reason = re.escape(line).replace(r"\.\.\.", ".*")
+        assert re.search(re.sub(r"\d+\\ examples", r"\\d+ examples", reason), run.stdout), line
+    examples, untested = counts_in(run.stdout)
+    assert examples
+    assert untested
+    assert not counts_in(run.stdout, "second_derivative")[0]
+    ran = set(re.findall(r"^(\w+): \d+ examples in", run.stdout, re.MULTILINE))
+    assert ran == {"corner", "gradient", "law", "value"}
+    assert "way stepped: " in run.stdout
+    assert not re.search(r"conformance/test_(completeness|support|invalid|worked|divergences)", run.stdout)
+
+
+# A line of the example, what breaks it, and where that is found.
+BREAKS = [
+    ("divisor", "w = w / total", "w = w / len(x)", "test_value and mean"),
+    ("upstream", "upstream[:, None] if upstream.ndim else upstream", "1.0", "test_gradient and none"),
+    ("weights", " if weight is None else weight.to(x.dtype)[labels]", "", "test_value and none"),
+]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "selected"), BREAKS, ids=[row[0] for row in BREAKS])
+def test_the_example_fails_if_it_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, right: str, wrong: str, selected: str
+) -> None:
+    assert FUSED.count(right) == 1
+    (tmp_path / "fused.py").write_text(FUSED.replace(right, wrong))
+    run = pytest_of_the_suite(*shlex.split(COMMAND)[1:], *FEW, "-k", selected, path=tmp_path)
+    assert run.returncode == 1
+    assert "cross_entropy of fused:cross_entropy (" in run.stdout
+    assert "outside the derived bound" in run.stdout
+    explanation, rest = run.stdout.split("To reproduce:", 1)
+    got = float(re.findall(r"got      (\S+)", explanation)[-1])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert printed_by(script_of(rest)) == pytest.approx(got, nan_ok=True)  # the script runs what was tested
+
+
+KL_REDUCTIONS = ("none", "mean", "sum", "batchmean")
+
+
+def test_what_is_refused_is_not_counted_as_passed(here: Path) -> None:
+    options = ["conformance/test_gradient.py", "--loss", "l1_loss", "--loss", "KLDivLoss", "-n", "2", "-v"]
+    run = pytest_of_the_suite("--implementation", "plugged-in", *options, *FEW, path=here)
+    assert run.returncode == 0, run.stdout
+    examples, untested = counts_in(run.stdout, "gradient")
+    no_backward = next(reason for reason in untested if "must implement either the backward" in reason)
+    assert untested.pop(no_backward) == 10 * len(KL_REDUCTIONS)
+    assert set(untested) == {"all results are reduced", "it got an unexpected keyword argument 'weight'"}
+    assert examples + sum(untested.values()) == 10 * 3  # all that was drawn for l1_loss
+    assert f"{examples} examples in 2 cells" in run.stdout
+    outcomes = re.findall(r"(PASSED|SKIPPED) \S*\[(\w+-\w+)-float32-cpu\]", run.stdout)
+    passed = {cell for outcome, cell in outcomes if outcome == "PASSED"}
+    skipped = {cell for outcome, cell in outcomes if outcome == "SKIPPED"}
+    assert passed == {"l1_loss-mean", "l1_loss-sum"}
+    assert skipped == {"l1_loss-none", *(f"kl_div-{reduction}" for reduction in KL_REDUCTIONS)}
+
+
+def test_an_error_inside_is_no_refusal(here: Path) -> None:
+    some = find_implementation("plugged-in")
+    ones = torch.ones(2, requires_grad=True)
+    with pytest.raises(Untested, match=r"^all results are reduced$"):
+        some.F.l1_loss(ones, ones, reduction="none")
+    with pytest.raises(Untested, match="it got an unexpected keyword argument 'weight'"):
+        some.F.l1_loss(ones, ones, weight=ones)
+    with pytest.raises(Untested, match="it has no mse_loss"):
+        some.function("mse_loss")
+    with pytest.raises(TypeError, match="unsupported operand"):
+        some.F.huber_loss(ones, ones)
+
+
+@pytest.mark.parametrize(
+    ("name", "losses"),
+    [
+        ("some_losses:some", ("l1_loss", "huber_loss", "kl_div")),
+        ("some_losses:Some.l1_loss", ("l1_loss",)),
+        ("some_losses:named_otherwise", ("l1_loss",)),
+        ("some_losses:Class", ("mse_loss",)),
+        ("some_losses:functional.l1_loss", ("l1_loss",)),
+        ("some_losses:torch.nn.functional.l1_loss", ("l1_loss",)),
+        ("plugged-in", ("l1_loss", "huber_loss", "kl_div")),
+        ("torch.nn.functional", ("l1_loss", "mse_loss", "kl_div", "ctc_loss")),
+    ],
+)
+def test_an_implementation_is_found_and_its_imports_make_it(
+    here: Path, name: str, losses: tuple[str, ...]
+) -> None:
+    found = find_implementation(name)
+    assert set(losses) <= set(found.losses)
+    assert name == "torch.nn.functional" or set(losses) == set(found.losses)
+    names: dict[str, object] = {}
+    exec("\n".join(found.imports), names)
+    for loss in losses:
+        assert callable(getattr(found.F, loss))
+        assert callable(getattr(names["F"], loss))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_such_module:l1_loss", ["'no_such_module' cannot be imported", "PYTHONPATH"]),
+        ("raising", ["'raising' cannot be imported (OSError: no kernel)"]),
+        ("some_losses:Som", ["'some_losses:Som'", "no 'Som'", "did you mean 'Some'?"]),
+        ("some_losses:Some.mse", ["no 'mse'"]),
+        ("some_losses:number", ["'some_losses:number'", "holds one", "l1_loss, mse_loss"]),
+        ("some_losses:OneWay", ["neither has the name of a loss"]),
+        ("some_losses:Some.Inner", ["l1_loss is not callable, but a int"]),
+        ("some_losses:wrong", ["mse_loss(logits, labels)", "input=..., target=...", "as torch.nn"]),
+        ("some_losses:", ["package.module:attribute"]),
+        ("some_losses:a:b", ["package.module:attribute"]),
+        ("", ["package.module:attribute"]),
+    ],
+)  # fmt: skip
+def test_a_bad_implementation_ends_in_one_line(here: Path, name: str, words: list[str]) -> None:
+    with pytest.raises(pytest.UsageError) as caught:
+        find_implementation(name)
+    message = str(caught.value)
+    assert message.startswith("--implementation: ")
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+
+
+def test_a_loss_that_the_implementation_lacks_ends_in_one_line(here: Path) -> None:
+    run = pytest_of_the_suite("--implementation", "some_losses:Class", "--loss", "l1_loss", path=here)
+    errors = [line for line in run.stderr.splitlines() if line]
+    assert run.returncode == 4
+    assert errors == ["ERROR: --loss: some_losses:Class has no l1_loss (it has: mse_loss)"]
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "words"),
+    [
+        ("none.py", None, "there is no such file"),
+        ("known.txt", "", "must end in .py"),
+        ("known.py", "1 / 0", "it raises ZeroDivisionError: division by zero"),
+        ("known.py", "import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("known.py", "", "it must define DIVERGENCES"),
+        ("known.py", "DIVERGENCES = 'l1_loss'", "it must define DIVERGENCES"),
+        ("known.py", "DIVERGENCES = [7]", "7 in DIVERGENCES is no conformance.divergences.Divergence"),
+    ],
+)
+def test_a_bad_registry_ends_in_one_line(tmp_path: Path, file: str, source: str | None, words: str) -> None:
+    path = tmp_path / file
+    if source is not None:
+        path.write_text(source)
+    with pytest.raises(pytest.UsageError) as caught:
+        read_records(str(path))
+    message = str(caught.value)
+    assert message.startswith(f"--registry: {path}: ")
+    assert "\n" not in message
+    assert words in message
+
+
+# exp overflows in torch, and not here; the records are those of torch.
+SOFT = """
+import torch
+
+def soft_margin_loss(input, target, reduction="mean"):
+    loss = torch.nn.functional.softplus(-input * target)
+    return loss if reduction == "none" else getattr(loss, reduction)()
+"""
+RECORDS = """
+from conformance import divergences
+
+DIVERGENCES = [
+    record
+    for record in divergences.DIVERGENCES
+    if record.loss == "soft_margin_loss" and record.of in ("value", "gradient")
+]
+"""
+
+
+FIXED = """
+from conformance.divergences import Divergence
+
+DIVERGENCES = [Divergence("made_up", "l1_loss", "accuracy", lambda _: False, "it is not so", "1.0", 2.0, 1.0)]
+"""
+
+
+def test_only_its_own_records_excuse_an_implementation(tmp_path: Path) -> None:
+    (tmp_path / "known.py").write_text(RECORDS)
+    (tmp_path / "soft.py").write_text(SOFT)
+    registry = f"--registry={tmp_path / 'known.py'}"
+    files = ["conformance/test_corners.py", "conformance/test_divergences.py"]
+    torchs = ["--implementation", "torch.nn.functional:soft_margin_loss", *files, *FEW]
+    run = pytest_of_the_suite(*torchs)
+    assert run.returncode == 1
+    assert "soft_margin_loss of torch.nn.functional:soft_margin_loss (functional)" in run.stdout
+    assert "known divergence" not in run.stdout
+    run = pytest_of_the_suite(registry, *torchs, "-v")
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"known divergence soft_margin_loss-exp: [1-9]", run.stdout)
+    assert "test_witness_still_diverges[soft_margin_loss-exp] PASSED" in run.stdout
+    run = pytest_of_the_suite(registry, "--implementation", "soft:soft_margin_loss", files[1], path=tmp_path)
+    assert run.returncode == 1
+    assert "soft_margin_loss-exp: fixed in soft:soft_margin_loss" in run.stdout
+
+
+def test_a_registry_adds_to_what_torch_is_known_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "known.py"
+    path.write_text(FIXED)
+    options = ["conformance/test_divergences.py", "-k", "witness and (made_up or l1_loss-overflow)", "-v"]
+    run = pytest_of_the_suite(f"--registry={path}", *options)
+    assert run.returncode == 1
+    assert "made_up: fixed in torch" in run.stdout
+    assert "test_witness_still_diverges[l1_loss-overflow] PASSED" in run.stdout
+
+
+def test_torch_itself_can_be_plugged_in() -> None:
+    options = ["--loss", "l1_loss", "conformance/test_laws.py", *FEW]
+    run = pytest_of_the_suite("--implementation", "torch.nn.functional", *options)
+    assert run.returncode == 0, run.stdout
+    assert counts_in(run.stdout, "law")[0]
+    assert "not tested: l1_loss" not in run.stdout
