@@ -205,7 +205,7 @@ def _refusing(function: Function) -> Function:
             if signature is not None:
                 signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise Untested(f"it {error}") from error
+            raise Untested(f"its signature: {error}") from error
         try:
             return function(*args, **kwargs)
         except NotImplementedError as error:
