@@ -120,7 +120,7 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
 # A line of the example, what breaks it, and where that is found.
 BREAKS = [
     ("divisor", "w = w / total", "w = w / len(x)", "value", "mean"),
-    ("upstream", "upstream[:, None] if upstream.ndim else upstream", "1.0", "gradient", "none"),
+    ("upstream", "upstream.to(w.dtype).expand(w.shape)", "torch.ones_like(w)", "gradient", "none"),
     ("weights", " if weight is None else weight.to(x.dtype)[labels]", "", "value", "sum"),
 ]
 
