@@ -7,7 +7,6 @@ import importlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +206,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "cell": all_cells,
         "instance": instances,
         "place": places,
-        "passage": partial(passages, left_out=ways_left_out(metafunc.config)),
+        "passage": passages,
     }
     for name in axes.keys() & set(metafunc.fixturenames):
         formats = [name for name in FORMATS if not option.dtype or name in option.dtype]
@@ -219,9 +218,9 @@ def ways_left_out(config: pytest.Config) -> list[str]:
     """The ways that are too slow to be tested unless they are asked for, by name or by a nightly run."""
     from .ways import WAYS
 
-    if config.getoption("hypothesis_profile", None) == "nightly":
+    if config.option.way or config.getoption("hypothesis_profile", None) == "nightly":
         return []
-    return [name for name, way in WAYS.items() if not way.by_default and name not in config.option.way]
+    return [name for name, way in WAYS.items() if not way.by_default]
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
@@ -259,14 +258,14 @@ def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect tests of other losses and ways than the options name, and those that only torch can pass."""
-    if not (config.option.loss or config.option.way or config.option.implementation):
-        return
     from .cells import Cell
     from .divergences import Divergence
     from .implementation import TORCH, under_test
     from .ways import Way
 
-    chosen, ways = {row.name for row in selected_losses(config)}, set(config.option.way)
+    option, ways = config.option, set(config.option.way)
+    chosen = {row.name for row in selected_losses(config)} if option.loss or option.implementation else None
+    left_out = ways_left_out(config)
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
     for item in items:
@@ -277,7 +276,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         way = next((value.name for value in ways_of if isinstance(value, Way)), PLAIN)
         # All others are about torch itself: its lists of losses, its documentation, what it refuses.
         of_any = under_test() is TORCH or any(isinstance(value, Cell | Divergence) for value in params)
-        (kept if of_any and losses <= chosen and (not ways or way in ways) else dropped).append(item)
+        wanted = way in ways if ways else way not in left_out
+        wanted = wanted and (chosen is None or losses <= chosen)
+        (kept if of_any and wanted else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
@@ -308,10 +309,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for line in _untested(counts):
         terminalreporter.line(f"not tested: {line}")
     _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
-    left_out = ways_left_out(terminalreporter.config)
-    if not terminalreporter.config.option.way:
-        for name in left_out:
-            terminalreporter.line(f"way {name}: not tested, as it is slow; --way {name} does")
+    for name in ways_left_out(terminalreporter.config):
+        terminalreporter.line(f"way {name}: not tested, as it is slow; --way {name} does")
     for of in dict.fromkeys(tally["of"] for tally in tallies if tally["of"] != "way"):
         part = [tally for tally in tallies if tally["of"] == of]
         examples = sum(tally["examples"] for tally in part)

@@ -37,7 +37,7 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
         same = record.current and record.loss == mismatch.loss.name and of
         same = same and record.concerns(mismatch.device)
         # What is wrong with numbers explains nothing else: no lost dtype, no exception.
-        same = same and (mismatch.worst is not None or record.kind in ("error", "convention", "contract"))
+        same = same and (mismatch.observed is not None or record.kind in ("error", "convention", "contract"))
         if same and mismatch.case.format.name in record.formats:
             covered = record.covers(mismatch)
             if isinstance(covered, bool):

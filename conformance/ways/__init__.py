@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 from reference import FORMATS
@@ -32,14 +31,11 @@ class Passage(Cell):
         return f"{self.loss.name}-{self.way}-{self.format.name}-{self.device}"
 
 
-def passages(
-    losses: list[Loss], formats: list[str], devices: list[str], left_out: Container[str] = ()
-) -> list[Passage]:
-    """Every way, but for some, of the losses on the axes, in a stable order; reductions are drawn."""
+def passages(losses: list[Loss], formats: list[str], devices: list[str]) -> list[Passage]:
+    """Every way of the given losses on the given axes, in a stable order; reductions are drawn."""
     return [
         Passage(loss, "mean", FORMATS[name], device, way)
         for way in WAYS.values()
-        if way.name not in left_out
         for loss in losses
         for name in formats
         if name in way.formats
