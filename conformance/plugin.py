@@ -215,12 +215,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def ways_left_out(config: pytest.Config) -> list[str]:
-    """The ways that are too slow to be tested unless they are asked for, by name or by a nightly run."""
-    from .ways import WAYS
+    """The ways that are not tested unless they are asked for.
 
-    if config.option.way or config.getoption("hypothesis_profile", None) == "nightly":
+    Some are slow, and a nightly run tests them; others ask more of a loss than an implementation need do.
+    """
+    from .implementation import TORCH, under_test
+    from .ways import SIMPLE, WAYS
+
+    if config.option.way:
         return []
-    return [name for name, way in WAYS.items() if not way.by_default]
+    if under_test() is not TORCH:
+        return [name for name, way in WAYS.items() if way not in SIMPLE]
+    nightly = config.getoption("hypothesis_profile", None) == "nightly"
+    return [name for name, way in WAYS.items() if not (way.by_default or nightly)]
 
 
 def selected_losses(config: pytest.Config) -> list[Loss]:
@@ -310,7 +317,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.line(f"not tested: {line}")
     _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
     for name in ways_left_out(terminalreporter.config):
-        terminalreporter.line(f"way {name}: not tested, as it is slow; --way {name} does")
+        terminalreporter.line(f"way {name}: not tested; --way {name} does")
     for of in dict.fromkeys(tally["of"] for tally in tallies if tally["of"] != "way"):
         part = [tally for tally in tallies if tally["of"] == of]
         examples = sum(tally["examples"] for tally in part)

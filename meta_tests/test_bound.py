@@ -135,7 +135,7 @@ def test_bounds_of_derivatives_betray_an_error_of_64_roundoffs_in_every_element(
     for seed in range(4):  # some arguments are rare
         for cell in all_cells([row], [name], ["cpu"]):
             drawn = differentiations(row.cases(form, cell.reduction), form, twice=twice)
-            run_drawn(cell, seed, inject, drawn)
+            run_drawn(cell, seed, inject, drawn, 2 * EXAMPLES)
         if betrayed == met:
             break
     assert met

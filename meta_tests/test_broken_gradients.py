@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from .test_failures import printed_by, run_broken, script_of
+from conformance import test_gradient, test_second_derivative
+
+from .test_failures import break_loss, printed_by, script_of, told_by
 
 # A torch whose loss passes its input, or its result, through a function with a backward of its own.
 BROKEN = """
-import functools, torch, torch.nn.functional as F
-
 class Broken(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -24,13 +24,8 @@ class Broken(torch.autograd.Function):
             {tampering}
         return g
 
-original = F.{loss}
-
-@functools.wraps(original)
 def broken(*args, **kwargs):
     {call}
-
-F.{loss} = broken
 """
 INPUT = "return original(*args, **{**kwargs, 'input': Broken.apply(kwargs['input'])})"
 RESULT = "return Broken.apply(original(*args, **kwargs))"
@@ -47,41 +42,60 @@ TAMPERINGS = [
 @pytest.mark.parametrize("loss", ["mse_loss", "cross_entropy", "binary_cross_entropy_with_logits"])
 @pytest.mark.parametrize(("what", "call", "tampering"), TAMPERINGS, ids=[row[0] for row in TAMPERINGS])
 def test_a_broken_gradient_fails_with_the_reason(
-    tmp_path: Path, loss: str, what: str, call: str, tampering: str
+    loss: str, what: str, call: str, tampering: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = BROKEN.replace("{loss}", loss).replace("{call}", call).replace("{tampering}", tampering)
-    output = run_broken(tmp_path, source, loss, "test_gradient and none")
-    assert "outside the derived bound" in output
-    assert "torch.autograd.grad(loss, " in output
+    break_loss(monkeypatch, loss, BROKEN.replace("{call}", call).replace("{tampering}", tampering))
+    told = told_by(test_gradient.test_gradient, loss, "none")
+    assert "outside the derived bound" in told
+    assert "torch.autograd.grad(loss, " in told
 
 
-# What torch must not do with gradients, and how the failure names it.
+ONCE = """
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, g):
+        return g
+
+"""
+# What torch must not do with gradients, which test finds it, and how the failure names it.
 MISDEEDS = [
-    ("target detached", "original(*a, **{**k, 'target': k['target'].detach()})", "raised RuntimeError"),
-    ("result detached", "original(*a, **k).detach()", "raised RuntimeError"),
-    ("first derivative only", "Once.apply(original(*a, **k))", "raised RuntimeError"),
+    (
+        "target detached",
+        test_gradient.test_gradient,
+        "original(*a, **{**k, 'target': k['target'].detach()})",
+        "no gradient",
+    ),
+    ("result detached", test_gradient.test_gradient, "original(*a, **k).detach()", "raised RuntimeError"),
+    (
+        "once",
+        test_second_derivative.test_second_derivative,
+        "Once.apply(original(*a, **k))",
+        "raised RuntimeError",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("what", "expression", "words"), MISDEEDS, ids=[row[0] for row in MISDEEDS])
-def test_a_missing_gradient_is_told(tmp_path: Path, what: str, expression: str, words: str) -> None:
-    source = (
-        "import functools, torch, torch.nn.functional as F\noriginal = F.mse_loss\n"
-        "class Once(torch.autograd.Function):\n"
-        "    @staticmethod\n    def forward(ctx, x):\n        return x.clone()\n"
-        "    @staticmethod\n    @torch.autograd.function.once_differentiable\n"
-        "    def backward(ctx, g):\n        return g\n"
-        f"@functools.wraps(original)\ndef broken(*a, **k):\n    return {expression}\n"
-        "F.mse_loss = broken\n"
+@pytest.mark.parametrize(("what", "test", "expression", "words"), MISDEEDS, ids=[row[0] for row in MISDEEDS])
+def test_a_missing_gradient_is_told(
+    what: str, test: Callable[..., None], expression: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_loss(monkeypatch, "mse_loss", f"{ONCE}def broken(*a, **k):\n    return {expression}\n")
+    assert words in told_by(test, "mse_loss", "mean")
+
+
+def test_the_script_of_a_gradient_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_loss(
+        monkeypatch,
+        "mse_loss",
+        BROKEN.replace("{call}", INPUT).replace("{tampering}", "g.view(-1)[-1] *= -1"),
     )
-    output = run_broken(tmp_path, source, "mse_loss", "test_gradient or test_second_derivative")
-    assert words in output or "no gradient" in output
-
-
-def test_the_script_of_a_gradient_runs(tmp_path: Path) -> None:
-    tampering = "g.view(-1)[-1] *= -1"
-    source = BROKEN.replace("{loss}", "mse_loss").replace("{call}", INPUT).replace("{tampering}", tampering)
-    output = run_broken(tmp_path, source, "mse_loss", "test_gradient and mean")
+    output = told_by(test_gradient.test_gradient, "mse_loss", "mean")
+    monkeypatch.undo()
     explanation, rest = output.split("To reproduce:", 1)
     for words in (
         "mse_loss (backward), reduction mean, float32, cpu: a gradient by input outside",

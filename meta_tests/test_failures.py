@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
+
+from conformance import test_value
+from conformance.cells import Cell, Tally
+from conformance.losses import LOSSES
+from reference import FORMATS
 
 from .test_options import pytest_of_the_suite
 
@@ -80,19 +90,39 @@ def printed_by(script: str) -> float:
     return float(run.stdout)
 
 
+def told_by(test: Callable[[Cell, Tally, int], None], loss: str, reduction: str) -> str:
+    """What a test of the suite says of a loss in float32, which does not conform."""
+    cell = Cell(LOSSES[loss], reduction, FORMATS["float32"], "cpu")
+    with pytest.raises(pytest.fail.Exception) as failure:
+        test(cell, Tally(str(cell), "value"), 0)
+    return str(failure.value)
+
+
+def break_loss(monkeypatch: pytest.MonkeyPatch, loss: str, statements: str) -> None:
+    """Put the function ``broken`` that statements define, of the ``original``, in the place of a loss."""
+    names = {"functools": functools, "itertools": itertools, "torch": torch, "original": getattr(F, loss)}
+    exec(statements, names)
+    monkeypatch.setattr(F, loss, functools.wraps(getattr(F, loss))(names["broken"]))  # type: ignore[arg-type]  # it is a function
+
+
 @pytest.mark.parametrize(("loss", "name", "expression", "words"), BREAKS, ids=[row[1] for row in BREAKS])
 def test_a_broken_loss_fails_with_the_reason(
-    tmp_path: Path, loss: str, name: str, expression: str, words: str
+    loss: str, name: str, expression: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = (
-        f"import itertools, torch, torch.nn.functional as F\noriginal = F.{loss}\n"
-        "calls = itertools.count()\n"
-        f"def broken(*a, **k):\n    return {expression}\n"
-        "import functools\n"
-        f"F.{loss} = functools.wraps(original)(broken)\n"
+    code = f"calls = itertools.count()\ndef broken(*a, **k):\n    return {expression}\n"
+    break_loss(monkeypatch, loss, code)
+    reductions = ("none", "sum") if name != "aliasing" else ("none",)
+    for reduction in reductions:
+        told = told_by(test_value.test_value, loss, reduction)
+        assert words in told
+        assert "To reproduce:" in told
+
+
+def test_the_suite_fails_if_a_loss_is_broken(tmp_path: Path) -> None:
+    output = run_broken(
+        tmp_path, "import torch.nn.functional as F\nF.l1_loss = lambda *a, **k: 1 / 0\n", "l1_loss"
     )
-    output = run_broken(tmp_path, source, loss)
-    assert words in output
+    assert "raised ZeroDivisionError" in output
     assert "To reproduce:" in output
 
 

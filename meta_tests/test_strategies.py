@@ -279,7 +279,7 @@ def test_what_weighs_nothing_has_no_gradient_whatever_it_is(name: str) -> None:
     row, form = LOSSES[name], FORMATS["float32"]
     met = 0
 
-    @settings(max_examples=DRAWS, phases=[Phase.generate])
+    @settings(max_examples=DRAWS // 2, phases=[Phase.generate])
     @given(differentiations(row.cases(form, "sum"), form))
     def holds(example: Differentiation) -> None:
         nonlocal met
@@ -300,7 +300,7 @@ def test_infinite_numbers_and_nan_are_drawn(name: str) -> None:
     row, form = LOSSES[name], FORMATS["float32"]
     kinds: Counter[str] = Counter()
 
-    @settings(max_examples=DRAWS, phases=[Phase.generate])
+    @settings(max_examples=DRAWS // 2, phases=[Phase.generate])
     @given(with_infinities(row.cases(form, "sum")))
     def count(case: Case) -> None:
         arrays = [case.arguments[argument] for argument in WITHOUT_ENDS[name]]
@@ -310,4 +310,4 @@ def test_infinite_numbers_and_nan_are_drawn(name: str) -> None:
 
     count()
     assert min(kinds["nan"], kinds["infinite"]) >= ENOUGH
-    assert kinds["finite"] >= DRAWS / 2
+    assert kinds["finite"] >= DRAWS / 4

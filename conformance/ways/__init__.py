@@ -16,9 +16,11 @@ from .transforms import TRANSFORMS
 from .way import Way, tensors_of
 from .without_data import WITHOUT_DATA
 
-__all__ = ["WAYS", "Passage", "Way", "passages", "tensors_of"]
+__all__ = ["SIMPLE", "WAYS", "Passage", "Way", "passages", "tensors_of"]
 
-WAYS = {way.name: way for way in LAYOUTS + CONTEXTS + AUTOCAST + TRANSFORMS + COMPILED + WITHOUT_DATA}
+# What needs nothing of a loss but to be called.
+SIMPLE = LAYOUTS + CONTEXTS
+WAYS = {way.name: way for way in SIMPLE + AUTOCAST + TRANSFORMS + COMPILED + WITHOUT_DATA}
 
 
 @dataclass(frozen=True)
