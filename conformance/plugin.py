@@ -316,8 +316,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for line in _untested(counts):
         terminalreporter.line(f"not tested: {line}")
     _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
-    for name in ways_left_out(terminalreporter.config):
-        terminalreporter.line(f"way {name}: not tested; --way {name} does")
+    left_out = ways_left_out(terminalreporter.config)
+    if left_out:
+        terminalreporter.line(f"ways not tested unless --way names them: {', '.join(left_out)}")
     for of in dict.fromkeys(tally["of"] for tally in tallies if tally["of"] != "way"):
         part = [tally for tally in tallies if tally["of"] == of]
         examples = sum(tally["examples"] for tally in part)

@@ -161,8 +161,8 @@ def test_what_is_refused_is_not_counted_as_passed(here: Path) -> None:
     run = pytest_of_the_suite("--implementation", "plugged-in", *options, *FEW, path=here)
     assert run.returncode == 0, run.stdout
     examples, untested = counts_in(run.stdout, "gradient")
-    no_backward = next(reason for reason in untested if "must implement either the backward" in reason)
-    assert untested.pop(no_backward) == 10 * len(KL_REDUCTIONS)
+    assert f"SKIPPED [{len(KL_REDUCTIONS)}]" in run.stdout
+    assert "plugged-in: You must implement either the backward" in run.stdout
     assert set(untested) == {
         "all results are reduced",
         "its signature: got an unexpected keyword argument 'weight'",

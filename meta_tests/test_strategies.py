@@ -279,7 +279,7 @@ def test_what_weighs_nothing_has_no_gradient_whatever_it_is(name: str) -> None:
     row, form = LOSSES[name], FORMATS["float32"]
     met = 0
 
-    @settings(max_examples=DRAWS // 2, phases=[Phase.generate])
+    @settings(max_examples=DRAWS, phases=[Phase.generate])
     @given(differentiations(row.cases(form, "sum"), form))
     def holds(example: Differentiation) -> None:
         nonlocal met
