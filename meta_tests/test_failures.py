@@ -175,3 +175,18 @@ def test_the_readme_shows_a_real_failure(tmp_path: Path) -> None:
         return [line.rstrip() for line in text.strip().splitlines()]
 
     assert "\n".join(lines(shown)) in "\n".join(lines(output))
+
+
+def test_what_is_wrong_without_vectors_only_is_told(tmp_path: Path) -> None:
+    if torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("torch uses no vector instructions here")
+    source = (
+        "import functools, torch, torch.nn.functional as F\noriginal = F.mse_loss\n"
+        "@functools.wraps(original)\ndef broken(*a, **k):\n"
+        "    return original(*a, **k) + (torch.backends.cpu.get_cpu_capability() == 'DEFAULT')\n"
+        "F.mse_loss = broken\n"
+    )
+    output = run_broken(tmp_path, source, "mse_loss", "test_capability or (test_value and mean)")
+    assert "With ATEN_CPU_CAPABILITY=default" in output
+    assert "mse_loss (functional)" in output
+    assert "1 failed" in output.splitlines()[-1]

@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 import reference
+from conformance import test_invalid_calls_by_way
 from conformance.disposable import HANGS, Outcome, attempt, attempt_apart
+from conformance.divergences import on_record
 from conformance.invalid import ROWS, VALID, Invalid
 from conformance.losses import LOSSES
 from conformance.test_invalid_calls import conforms, explain
+from conformance.test_invalid_calls_by_way import Refusals
+from conformance.ways import WAYS
 
 from .test_options import pytest_of_the_suite
 
@@ -142,3 +147,25 @@ def test_a_loss_that_checks_nothing_fails(tmp_path: Path) -> None:
         if row.way == "functional":
             assert f"test_invalid_call[{row}-cpu]" in run.stdout
     assert "an invalid call that torch does not refuse" in run.stdout
+
+
+def test_a_way_that_checks_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loss, refusals = F.huber_loss, Refusals(LOSSES["huber_loss"], WAYS["meta"])
+
+    def careless(input: Any, target: Any, **options: Any) -> torch.Tensor:
+        meta = torch.is_tensor(input) and input.is_meta
+        return torch.zeros((), device="meta") if meta else loss(input, target, **options)
+
+    monkeypatch.setattr(F, "huber_loss", careless)
+    with pytest.raises(pytest.fail.Exception) as failure:
+        test_invalid_calls_by_way.test_invalid_calls_by_way(refusals, "cpu", [], tmp_path, lambda *_: None)
+    rows = [row for row in refusals.rows if not on_record(row, "cpu") and not on_record(row, "cpu", "meta")]
+    assert len(rows) > 5
+    for row in rows:
+        assert f"{row} (meta)" in str(failure.value) or row.or_gives is not None
+
+
+def test_a_way_that_refuses_everything_is_not_tested(tmp_path: Path) -> None:
+    refusals = Refusals(LOSSES["gaussian_nll_loss"], WAYS["meta"])
+    with pytest.raises(pytest.skip.Exception, match="meta refuses valid calls, too"):
+        test_invalid_calls_by_way.test_invalid_calls_by_way(refusals, "cpu", [], tmp_path, lambda *_: None)

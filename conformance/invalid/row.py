@@ -49,15 +49,10 @@ class Invalid:
         return f"{self.loss}-{self.violation}" + ("-module" if self.way == "module" else "")
 
     @property
-    def arguments(self) -> dict[str, str]:
-        """The arguments of the call as torch code, if it is one of the functional."""
-        return _arguments(self.call)
-
-    @property
     def shows_without_data(self) -> bool:
         """Whether the violation is in a shape, a dtype or an option, and not in the numbers of a tensor."""
         before, after = (
-            _kind(_arguments(call).get(self.argument, "None")) for call in (self.valid, self.call)
+            _kind(arguments_of(call).get(self.argument, "None")) for call in (self.valid, self.call)
         )
         return before != after
 
@@ -106,8 +101,8 @@ class Valid:
 
 
 @cache
-def _arguments(call: str) -> dict[str, str]:
-    """The keyword arguments of a call, torch code."""
+def arguments_of(call: str) -> dict[str, str]:
+    """The keyword arguments of a call of the functional, torch code."""
     (statement,) = ast.parse(call).body
     keywords = statement.value.keywords  # type: ignore[attr-defined]  # it is a call
     return {keyword.arg: ast.unparse(keyword.value) for keyword in keywords}
