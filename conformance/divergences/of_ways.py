@@ -15,6 +15,7 @@ OVERRIDES = ("function_mode", "subclass", "device_context", "default_device")
 FUNCTORCH = ("vmap", "vmap_last", "vmap_first", "vmap_of_grad")
 AOT = ("compile_aot_eager", "compile_aot_eager_dynamic")
 INDUCTOR = ("compile_inductor", "compile_inductor_dynamic")
+DYNAMIC = ("compile_eager_dynamic", "compile_aot_eager_dynamic", "compile_inductor_dynamic")
 COMPILED = ("compile_eager", "compile_eager_dynamic", *AOT, *INDUCTOR, "export")
 WITHOUT_DATA = ("meta", "fake")
 AUTOCAST = ("autocast_bfloat16", "autocast_float16")
@@ -177,6 +178,23 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "forward(torch.zeros(1, 2), torch.tensor([[0, -1]]), 0)[0]",
         1.0, 0.5, until="2.14", of="way", ways=(*AOT, *INDUCTOR),
         upstream="https://github.com/pytorch/pytorch/issues/141017",
+    ),
+    Divergence(
+        "binary_cross_entropy-dynamic-weight", "binary_cross_entropy", "error", _says("but got: SymInt"),
+        "compiled for sizes that vary, a weight is refused: the size to broadcast it to has to be a number",
+        "f = torch.compile(lambda *given: F.binary_cross_entropy(*given), backend='eager', dynamic=True, "
+        "fullgraph=True)\n"
+        "f(*torch.ones(3, 3)).sum()",
+        "TorchRuntimeError", 0.0, until="2.13", of="way", ways=DYNAMIC,
+    ),
+    Divergence(
+        "cross_entropy-dynamic-weight", "cross_entropy", "error", _says("Cannot call numel() on tensor"),
+        "compiled for sizes that vary, a weight is refused with probabilities as the target: the kernel asks "
+        "for the number of elements",
+        "f = torch.compile(lambda *given: F.cross_entropy(*given), backend='eager', dynamic=True, "
+        "fullgraph=True)\n"
+        "f(torch.zeros(1, 2), torch.zeros(1, 2), torch.ones(2))",
+        "TorchRuntimeError", 0.0, until="2.13", of="way", ways=DYNAMIC,
     ),
     Divergence(
         "gaussian_nll_loss-data-dependent", "gaussian_nll_loss", "error",
