@@ -52,7 +52,7 @@ class Invalid:
     def shows_without_data(self) -> bool:
         """Whether the violation is in a shape, a dtype or an option, and not in the numbers of a tensor."""
         before, after = (
-            _kind(arguments_of(call).get(self.argument, "None")) for call in (self.valid, self.call)
+            _kind(keywords_of(call).get(self.argument, "None")) for call in (self.valid, self.call)
         )
         return before != after
 
@@ -101,7 +101,7 @@ class Valid:
 
 
 @cache
-def arguments_of(call: str) -> dict[str, str]:
+def keywords_of(call: str) -> dict[str, str]:
     """The keyword arguments of a call of the functional, torch code."""
     (statement,) = ast.parse(call).body
     keywords = statement.value.keywords  # type: ignore[attr-defined]  # it is a call
