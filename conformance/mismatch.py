@@ -17,6 +17,9 @@ from .losses import Loss
 from .running import written
 from .ways import WAYS, tensors_of
 
+# How the problem begins where two calls of the same give two results.
+BITS_DIFFER = "bits differ"
+
 
 @dataclass(frozen=True)
 class Mismatch:

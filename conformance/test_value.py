@@ -11,7 +11,7 @@ from strategies import Case, is_real, with_infinities
 
 from .cells import Cell, Tally, run_drawn
 from .judging import Worst, expect, judge
-from .mismatch import Mismatch
+from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, shares_memory, to_numpy, ways
 from .verdict import excuse
 
@@ -67,7 +67,7 @@ def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
         return _wrong_numbers(cell, case, worst, first), 0.0
     for name, other in values.items():
         if other.tobytes() != first.tobytes():
-            problem = f"bits differ from those of the functional: {other} instead of {first}"
+            problem = f"{BITS_DIFFER} from those of the functional: {other} instead of {first}"
             return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
     return None, worst.ratio
 

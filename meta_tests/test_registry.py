@@ -158,6 +158,20 @@ def test_record_covers_its_own_witness(record: Divergence, monkeypatch: pytest.M
     assert found[0].id == record.id
 
 
+def test_memory_that_holds_the_right_number_by_chance_is_on_record() -> None:
+    def found(problem: str, batch: int) -> object:
+        case = Case("multi_margin_loss", FORMATS["float32"], {
+            "input": np.zeros((batch, 3)), "target": np.zeros(batch, np.int64), "reduction": "mean",
+        })  # fmt: skip
+        return covering(Mismatch(LOSSES[case.loss], case, "cpu", "module", problem))
+
+    differ = "bits differ from those of the functional: 0.5 instead of nan"
+    record = next(record for record in DIVERGENCES if record.id == "multi_margin_loss-empty")
+    assert found(differ, batch=0) == (record, True)
+    assert found(differ, batch=1) is None
+    assert found("dtype torch.float64 instead of torch.float32", batch=0) is None
+
+
 def fabricated(record: Divergence, example: Differentiation) -> Iterator[Mismatch]:
     """Mismatches that no torch has shown: all of a result is nan, infinite, or far too large."""
     loss, case, form = LOSSES[record.loss], example.case, example.case.format
