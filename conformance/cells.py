@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
-import pytest
-from hypothesis import Phase, given, seed, settings, target
+from hypothesis import Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
 
-from .implementation import Untested
 from .losses import Loss
 from .running import obstacle
+from .tally import Tally
 
 T = TypeVar("T")
 
@@ -42,70 +40,6 @@ class Cell:
     def obstacle_backward(self) -> str | None:
         """Why torch cannot differentiate in this cell, or None."""
         return obstacle(self.loss.name, self.format.name, self.device, backward=True)
-
-
-@dataclass
-class Tally:
-    """What the examples of a cell came to.
-
-    Attributes:
-        cell: its coordinates.
-        of: what was tested of it.
-        examples: how many ran to a verdict.
-        worst: the largest error / bound among conforming results.
-        known: how many examples each known divergence covered.
-        loss: the loss that was tested.
-        untested: how many examples were not tested, by the reason.
-    """
-
-    cell: str
-    of: str
-    examples: int = 0
-    worst: float = 0.0
-    known: dict[str, int] = field(default_factory=dict)
-    loss: str = ""
-    untested: dict[str, int] = field(default_factory=dict)
-    _latest: float = 0.0
-    _last: dict[str, int] = field(default_factory=dict)
-
-    def measure(self, ratio: float) -> None:
-        """Take note of an error / bound of the present example."""
-        self.worst = max(self.worst, ratio)
-        self._latest = max(self._latest, ratio)
-
-    def aim(self) -> None:
-        """Tell Hypothesis how close the example came to its bounds, so that it tries to come closer."""
-        target(self._latest, label="error / bound")
-        self._latest = 0.0
-
-    def meet(self, divergence: str) -> None:
-        """Count the present example as one that a known divergence covers, however often it does."""
-        if self._last.get(divergence) != self.examples:
-            self._last[divergence] = self.examples
-            self.known[divergence] = self.known.get(divergence, 0) + 1
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Around the check of an example: one that cannot be tested is counted apart, with the reason."""
-        before = self.examples
-        try:
-            yield
-        except Untested as untested:
-            self.examples = before
-            self.leave_out(str(untested))
-
-    def leave_out(self, reason: str) -> None:
-        """Count something of an example as not tested."""
-        self.untested[reason] = self.untested.get(reason, 0) + 1
-
-    def skip_if_untested(self) -> None:
-        """Skip the test, with the reasons, if no example could be tested.
-
-        Raises:
-            pytest.skip.Exception: so it is.
-        """
-        if self.untested and not self.examples:
-            pytest.skip("; ".join(sorted(self.untested)))
 
 
 def run_drawn(
@@ -143,6 +77,7 @@ def run_drawn(
     def conforms(case: T) -> None:
         with tally.counting():
             check(case)
+        tally.finish_example()
         if aims:
             tally.aim()
 

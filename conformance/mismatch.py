@@ -19,6 +19,8 @@ from .ways import WAYS, tensors_of
 
 # How the problem begins where two calls of the same give two results.
 BITS_DIFFER = "bits differ"
+# Of a call that is told in a line.
+LENGTH = 400
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,15 @@ class Mismatch:
             lines += self._numbers(self.worst)
         lines += ["", "To reproduce:", ""]
         return "\n".join(lines + [f"    {line}" for line in self.script().splitlines()])
+
+    def place(self) -> str:
+        """Which number of which call it is about, in a line that ends early where the call is long."""
+        index = f"[{', '.join(map(str, self.worst.index))}]" if self.worst and self.worst.index else ""
+        told = f"{self._what()}{index} of {self.case!r}"
+        return told if len(told) <= LENGTH else f"{told[:LENGTH]} ..."
+
+    def _what(self) -> str:
+        return self.of_what
 
     def _numbers(self, worst: Worst) -> list[str]:
         form = self.case.format
@@ -120,6 +131,9 @@ class GradientMismatch(Mismatch):
     of_what: ClassVar[str] = "gradient"
     formula: ClassVar[str] = "the derivative of the documented formula"
 
+    def _what(self) -> str:
+        return f"{self.of_what} by {self.argument}"
+
     def calls(self) -> list[str]:
         """The lines of torch code that make ``got``."""
         case, name = self.case, self.argument
@@ -159,6 +173,10 @@ class SecondMismatch(GradientMismatch):
 
     of: ClassVar[str] = "second"
     of_what: ClassVar[str] = "derivative"
+
+    def _what(self) -> str:
+        along = self.argument == "along"
+        return "derivative along the tangents" if along else f"second derivative, by {self.argument}"
 
     def calls(self) -> list[str]:
         """The lines of torch code that make ``got``."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,9 @@ from reference import FORMATS
 from strategies import values
 
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
-    from .cells import Cell, Tally
+    from .cells import Cell
     from .losses import Loss
+    from .tally import Tally
 
 OLDEST_TORCH = "2.6"
 PROFILES = ("dev", "ci", "nightly")
@@ -74,6 +74,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a Python file that defines DIVERGENCES, the known divergences of the implementation; without "
         "--implementation they are known besides those of torch",
     )  # fmt: skip
+    group.addoption(
+        "--report", metavar="DIR",
+        help="write a record of the run (record.json), a page of it (report.html) and a summary in Markdown "
+        "(summary.md) into this folder; what is there of an earlier run is replaced",
+    )  # fmt: skip
+    group.addoption(
+        "--progress", metavar="SECONDS", default="60",
+        help="say so often how far the run is; default: 60; 0: never",
+    )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -103,6 +112,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
         values.widen()
+    if not hasattr(config, "workerinput"):
+        _start_recording(config)
+
+
+def _start_recording(config: pytest.Config) -> None:
+    """Have a record made of the run, and lines of its progress."""
+    report = importlib.import_module("conformance.report")
+    progress = _whole_number("--progress", config.option.progress, least=0)
+    folder = report.prepared(config)
+    recorder = report.Recorder(config, _base_seed(config), ways_left_out(config), folder)
+    config.pluginmanager.register(recorder, "conformance-recorder")
+    if progress:
+        config.pluginmanager.register(report.Progress(config, progress))
 
 
 def _choose_implementation(config: pytest.Config) -> None:
@@ -255,7 +277,7 @@ def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
 @pytest.fixture
 def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
     """A count for the test to fill; it travels with the test's report, also from a worker."""
-    from .cells import Tally
+    from .tally import Tally
 
     (cell,) = request.node.callspec.params.values()
     count = Tally(str(cell), request.function.__name__.removeprefix("test_"), loss=cell.loss.name)
@@ -300,86 +322,10 @@ def _loss_name(param: Any) -> str | None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much was tested, how close it came to the bounds, and what is known to diverge."""
-    outcomes = ("passed", "failed", "skipped")
-    reports = [report for outcome in outcomes for report in terminalreporter.getreports(outcome)]
-    properties = [pair for report in reports for pair in report.user_properties]
-    counts = [value for name, value in properties if name == "tally"]
-    tallies = [count for count in counts if count["examples"]]
-    drifts = [value for name, value in properties if name == "drift"]
-    for drift in drifts:
-        terminalreporter.line(f"drift at a kink: {drift}")
-    known = Counter(value for name, value in properties if name == "known")
-    if not counts and not known:
-        return
-    terminalreporter.section("torch-loss-conformance")
-    for line in _untested(counts):
-        terminalreporter.line(f"not tested: {line}")
-    _report_ways(terminalreporter, [tally for tally in tallies if tally["of"] == "way"])
-    left_out = ways_left_out(terminalreporter.config)
-    if left_out:
-        terminalreporter.line(f"ways not tested unless --way names them: {', '.join(left_out)}")
-    for of in dict.fromkeys(tally["of"] for tally in tallies if tally["of"] != "way"):
-        part = [tally for tally in tallies if tally["of"] == of]
-        examples = sum(tally["examples"] for tally in part)
-        terminalreporter.line(
-            f"{of}: {examples} examples in {len(part)} cells; worst error / allowed error by dtype:"
-        )
-        for line in worst_table(part):
-            terminalreporter.line(line)
-    for tally in tallies:
-        known.update(tally["known"])
-    for divergence, count in sorted(known.items()):
-        terminalreporter.line(f"known divergence {divergence}: {count} examples")
-
-
-def _untested(counts: list[dict[str, Any]]) -> Iterator[str]:
-    """What was asked of the implementation, or could have been, and was not tested."""
-    from .implementation import under_test
-    from .losses import LOSSES
-
-    lacking = [name for name in LOSSES if name not in under_test().losses]
-    if lacking:
-        yield f"{under_test().name} has no {', '.join(lacking)}"
-    untested: Counter[tuple[str, str]] = Counter()
-    for count in counts:
-        untested.update({(count["loss"], reason): n for reason, n in count["untested"].items()})
-    for (loss, reason), n in sorted(untested.items()):
-        yield f"{loss}: {n} examples: {reason}"
-
-
-def _report_ways(terminalreporter: Any, tallies: list[dict[str, Any]]) -> None:
-    """Say how much was tested in each way; what has the bits of the plain call has no error of its own."""
-    by_way: dict[str, list[dict[str, Any]]] = {}
-    for tally in tallies:
-        _, way, _ = tally["cell"].split("-", 2)
-        by_way.setdefault(way, []).append(tally)
-    from .ways import WAYS
-
-    for way, part in by_way.items():
-        if not WAYS[way].data:
-            examples = sum(tally["examples"] for tally in part)
-            terminalreporter.line(
-                f"way {way}: {examples} examples in {len(part)} cells; no numbers to compare"
-            )
-            continue
-        examples, worst = sum(tally["examples"] for tally in part), max(tally["worst"] for tally in part)
-        terminalreporter.line(
-            f"way {way}: {examples} examples in {len(part)} cells; worst error / allowed error, "
-            f"where the bits are not those of the plain call: {worst:.2f}"
-        )
-
-
-def worst_table(tallies: list[dict[str, Any]]) -> list[str]:
-    """The largest error / bound of each loss in each format, as lines of a table."""
-    worst: dict[tuple[str, str], float] = {}
-    for tally in tallies:
-        loss, _, form, _ = tally["cell"].split("-", 3)
-        worst[loss, form] = max(worst.get((loss, form), 0.0), tally["worst"])
-    losses = sorted({loss for loss, _ in worst})
-    width = max(map(len, losses))
-    lines = [" " * width + "".join(f"{form:>10}" for form in FORMATS)]
-    for loss in losses:
-        cells = (worst.get((loss, form)) for form in FORMATS)
-        lines.append(f"{loss:{width}}" + "".join("         -" if v is None else f"{v:10.2f}" for v in cells))
-    return lines
+    """Say what was found, how close it came to the bounds, and what was not tested."""
+    recorder = terminalreporter.config.pluginmanager.get_plugin("conformance-recorder")
+    lines = importlib.import_module("conformance.report.terminal").summary(recorder.record)
+    if lines or recorder.told:
+        terminalreporter.section("torch-loss-conformance")
+    for line in [*lines, *recorder.told]:
+        terminalreporter.line(line)

@@ -10,8 +10,8 @@ import torch
 
 from strategies import Differentiation
 
-from .cells import Tally
 from .corners import Place
+from .tally import Tally
 from .test_gradient import check_gradient
 from .test_value import check_value
 
@@ -34,4 +34,5 @@ def test_corner(place: Place, tally: Tally) -> None:
     if not place.obstacle_backward and place.loss.variables(case):
         with tally.counting():
             check_gradient(place, Differentiation(case, ones, ones, 0), tally, defined_everywhere=False)
+    tally.finish_example()
     tally.skip_if_untested()

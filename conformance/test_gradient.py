@@ -11,11 +11,12 @@ import torch
 from reference import Array
 from strategies import Differentiation, differentiations, is_real
 
-from .cells import Cell, Tally, run_drawn
+from .cells import Cell, run_drawn
 from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
 from .judging import Worst
 from .mismatch import GradientMismatch
 from .running import Arguments, to_numpy
+from .tally import Tally
 from .verdict import check_numbers, excuse
 
 

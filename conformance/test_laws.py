@@ -12,13 +12,14 @@ from hypothesis import settings
 from reference import Array
 from strategies import Case
 
-from .cells import Tally, run_drawn
+from .cells import run_drawn
 from .divergences import covering
 from .implementation import under_test
 from .laws import Claim, Instance
 from .laws.claim import Call, Comparison, Composed, case_of, compare, script
 from .losses import LOSSES
 from .running import arguments, functional, to_numpy
+from .tally import Tally
 from .test_value import find_mismatch
 
 # One case makes several calls, so a law gets as many examples as a cell divided by this.
@@ -87,7 +88,7 @@ def known_divergences(instance: Instance, claim: Claim) -> list[str]:
     for call in claim.calls.values():
         case, _ = settled(call, instance.device)
         cell = replace(instance, loss=LOSSES[case.loss])
-        mismatch, _ = find_mismatch(cell, case)
+        mismatch = find_mismatch(cell, case)
         record = None if mismatch is None else covering(mismatch)
         known += [] if record is None else [record[0].id]
     return list(dict.fromkeys(known))

@@ -13,12 +13,13 @@ from hypothesis import settings
 from reference import Array
 from strategies import Differentiation, differentiations
 
-from .cells import Cell, Tally, run_drawn
+from .cells import Cell, run_drawn
 from .differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
 from .implementation import Untested
 from .judging import Worst
 from .mismatch import SecondMismatch
 from .running import to_numpy
+from .tally import Tally
 from .verdict import check_numbers, excuse
 
 # Each example is checked twice, by all arguments, and takes the time of several of the others.

@@ -163,5 +163,6 @@ def test_side_at_kink(kink: Kink, record_property: Callable[[str, object], None]
     (gradient,) = torch.autograd.grad(eval(kink.call, {"torch": torch, "F": F, "x": x}), x)
     got = gradient.item()
     assert kink.low <= got <= kink.high, f"{kink.call} at {kink.at} has the gradient {got}, no subgradient"
+    record_property("side", got)
     if got != kink.today:
         record_property("drift", f"{kink.call} at {kink.at}: subgradient {got}, on record {kink.today}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +12,11 @@ import torch
 from reference import Array
 from strategies import Case, is_real, with_infinities
 
-from .cells import Cell, Tally, run_drawn
+from .cells import Cell, run_drawn
 from .judging import Worst, expect, judge
 from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, shares_memory, to_numpy, ways
+from .tally import Tally
 from .verdict import excuse
 
 
@@ -31,16 +35,14 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
         pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
     """
     __tracebackhide__ = True
-    mismatch, ratio = find_mismatch(cell, case)
+    mismatch = find_mismatch(cell, case, tally)
     tally.examples += 1
-    if mismatch is None:
-        tally.measure(ratio)
-        return
-    excuse(mismatch, tally)
+    if mismatch:
+        excuse(mismatch, tally)
 
 
-def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
-    """Run one case in every way: the first mismatch, or None, and the worst error / bound."""
+def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatch | None:
+    """Run one case in every way: the first mismatch, or None; then a tally notes how far off the value is."""
     results: dict[str, torch.Tensor] = {}
     for name, way in {**ways(), "functional, again": functional}.items():
         given = arguments(case, cell.device)
@@ -48,12 +50,12 @@ def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
             result = way(cell.loss, case, given)
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
             problem = f"raised {type(error).__name__}: {error}"
-            return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
+            return Mismatch(cell.loss, case, cell.device, name, problem)
         if result is None:
             continue
         broken = _broken_contract(cell, case, given, result)
         if broken:
-            return Mismatch(cell.loss, case, cell.device, name, broken), 0.0
+            return Mismatch(cell.loss, case, cell.device, name, broken)
         results[name] = result
 
     expected = expect(cell.loss, case)
@@ -61,15 +63,23 @@ def find_mismatch(cell: Cell, case: Case) -> tuple[Mismatch | None, float]:
     first = values["functional"]
     if first.shape != np.shape(expected.value):
         problem = f"shape {first.shape} instead of {np.shape(expected.value)}"
-        return Mismatch(cell.loss, case, cell.device, "functional", problem), 0.0
+        return Mismatch(cell.loss, case, cell.device, "functional", problem)
     worst = judge(first, expected)
     if not worst.conforms:
-        return _wrong_numbers(cell, case, worst, first), 0.0
+        return _wrong_numbers(cell, case, worst, first)
     for name, other in values.items():
         if other.tobytes() != first.tobytes():
             problem = f"{BITS_DIFFER} from those of the functional: {other} instead of {first}"
-            return Mismatch(cell.loss, case, cell.device, name, problem), 0.0
-    return None, worst.ratio
+            return Mismatch(cell.loss, case, cell.device, name, problem)
+    if tally:
+        tally.measure(worst.ratio)
+        tally.note_bits(first)
+        tally.note_errors(first, expected, False, partial(_place, cell, case, worst))
+    return None
+
+
+def _place(cell: Cell, case: Case, worst: Worst, index: tuple[int, ...]) -> str:
+    return _wrong_numbers(cell, case, replace(worst, index=index), np.empty(0)).place()
 
 
 def _wrong_numbers(cell: Cell, case: Case, worst: Worst, observed: Array) -> Mismatch:

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from reference import Array
 from strategies import Differentiation, differentiations, spread
 
-from .cells import Tally, run_drawn
+from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
 from .running import arguments, to_numpy
+from .tally import Tally
 from .verdict import check_numbers, excuse
 from .ways import Passage, tensors_of
 from .ways.way import Function, Functions
@@ -244,7 +245,7 @@ def _check_bits_or_bound(
             return Mismatch(*told)
         return GradientMismatch(*told, argument, example, derivatives().upstream, expected)
 
-    # What the plain call gives is judged where the plain call is tested.
+    # What the plain call gives is judged, and its bits are noted, where the plain call is tested.
     check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, same)
     if passage.way.exact:
         excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None), tally)

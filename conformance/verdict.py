@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from reference import Array, Tracked
 
-from .cells import Tally
 from .divergences import covering
 from .judging import Worst, judge
 from .mismatch import Mismatch
+from .tally import Tally
 
 
 def excuse(mismatch: Mismatch, tally: Tally) -> bool | Array:
@@ -57,3 +58,5 @@ def check_numbers(
         known = known | excuse(tell(worst), tally)
         worst = judge(got, truth, known)
     tally.measure(worst.ratio)
+    tally.note_bits(got, known)
+    tally.note_errors(got, truth, known, lambda index: tell(replace(worst, index=index)).place())

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.cells import Tally
 from conformance.corners import CORNERS, Corner, places
 from conformance.judging import expect
 from conformance.losses import LOSSES
+from conformance.tally import Tally
 from conformance.test_corners import test_corner as check_corner
 from reference import FORMATS
 

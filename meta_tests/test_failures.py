@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 
 from conformance import test_value
-from conformance.cells import Cell, Tally
+from conformance.cells import Cell
 from conformance.losses import LOSSES
+from conformance.tally import Tally
 from reference import FORMATS
 
 from .test_options import pytest_of_the_suite

@@ -107,7 +107,7 @@ def mismatch_of(record: Divergence, seen: Witnessed) -> Mismatch | None:
     loss, case = LOSSES[record.loss], seen.case(record.loss)
     cell = Cell(loss, case.arguments.get("reduction", "mean"), case.format, "cpu")
     if record.of == "value":
-        return find_mismatch(cell, case)[0]
+        return find_mismatch(cell, case)
     one = np.ones(1)
     tangent = one if seen.tangents is None else seen.tangents[0].reshape(-1)
     upstream = one if seen.upstream is None else seen.upstream.reshape(-1)

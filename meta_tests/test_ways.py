@@ -11,11 +11,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from conformance.cells import Tally
 from conformance.divergences import covering, of_ways
 from conformance.judging import expect, judge
 from conformance.losses import LOSSES
 from conformance.mismatch import Mismatch
+from conformance.tally import Tally
 from conformance.test_ways import check_way
 from conformance.ways import WAYS, Passage
 from reference import FORMATS

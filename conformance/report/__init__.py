@@ -1,1 +1,8 @@
 """What a run found, as a file: written while it runs, rendered for people, compared with another."""
+
+from __future__ import annotations
+
+from .progress import Progress
+from .recorder import Recorder, prepared
+
+__all__ = ["Progress", "Recorder", "prepared"]

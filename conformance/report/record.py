@@ -158,7 +158,7 @@ class Cell:
         outcome: one of `OUTCOMES`.
         loss, way, reduction, dtype, device: the coordinates, as far as the property has them; a way that is
             empty is the plain call.
-        reason: why it was not tested, or of a crash.
+        reason: why it was not tested, or crashed; or of a kink, that it is not the side on record.
         failure: what a person is told of a divergence, with a script that shows it.
         seconds: that the test took.
         examples: that ran to a verdict.

@@ -1,0 +1,106 @@
+"""What people ask of a record first, in figures: of each loss, of each property, of each way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from reference import FORMATS
+
+from ..losses import LOSSES, find_loss
+from .record import Cell, Record
+
+
+@dataclass
+class Row:
+    """A line of the table of losses.
+
+    Attributes:
+        outcomes: how many cells have which.
+        worst: the largest error, in units of the allowed error, by dtype.
+        ulp: the largest in ulps, by dtype.
+        examples: that ran to a verdict.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    worst: dict[str, float] = field(default_factory=dict)
+    ulp: dict[str, float] = field(default_factory=dict)
+    examples: int = 0
+
+    def add(self, cell: Cell) -> None:
+        """Count a cell."""
+        self.outcomes[cell.outcome] += 1
+        self.examples += cell.examples
+        if cell.examples and cell.dtype:
+            self.worst[cell.dtype] = max(self.worst.get(cell.dtype, 0.0), cell.worst)
+            self.ulp[cell.dtype] = max(self.ulp.get(cell.dtype, 0.0), cell.ulp)
+
+
+def present(record: Record) -> list[Cell]:
+    """The cells that are not on an absent device."""
+    return [cell for cell in record.cells if not record.devices.get(cell.device)]
+
+
+def by_loss(record: Record) -> dict[str, Row]:
+    """The table that a busy person reads: a row for each loss that was asked for."""
+    wanted = [find_loss(name).name for name in record.settings.losses] or LOSSES
+    rows: dict[str, Row] = {}
+    for cell in present(record):
+        rows.setdefault(cell.loss, Row()).add(cell)
+    return {name: rows[name] for name in LOSSES if name in rows and name in wanted}
+
+
+def by_property(record: Record) -> dict[str, Row]:
+    """What was tested with drawn examples: a row for each property."""
+    rows: dict[str, Row] = {}
+    for cell in present(record):
+        if cell.examples and not cell.way:
+            rows.setdefault(cell.of, Row()).add(cell)
+    return rows
+
+
+def by_way(record: Record) -> dict[str, Row]:
+    """What was tested of ways of running torch: a row for each way."""
+    rows: dict[str, Row] = {}
+    for cell in present(record):
+        if cell.examples and cell.way:
+            rows.setdefault(cell.way, Row()).add(cell)
+    return rows
+
+
+def known(record: Record) -> Counter[str]:
+    """How many examples each divergence on record covered."""
+    counts: Counter[str] = Counter()
+    for cell in record.cells:
+        counts.update(cell.known)
+    return counts
+
+
+def untested(record: Record) -> Counter[tuple[str, str]]:
+    """How many examples were not tested, by loss and reason."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for cell in record.cells:
+        counts.update({(cell.loss, reason): n for reason, n in cell.untested.items()})
+    return counts
+
+
+def verdict(record: Record) -> str:
+    """What the run found, in a sentence."""
+    outcomes = Counter(cell.outcome for cell in record.cells)
+    parts = [
+        f"{outcomes['conforms'] + outcomes['known']:,} cells conform, "
+        f"{outcomes['known']:,} of them but for known divergences",
+        f"{outcomes['diverges']:,} diverge" if outcomes["diverges"] != 1 else "1 diverges",
+    ]
+    parts += [
+        f"{outcomes[name]:,} {name}" for name in ("crashed", "unsupported", "not tested") if outcomes[name]
+    ]
+    text = "; ".join(parts)
+    return text if record.complete else f"{text}. Incomplete: {record.incomplete_because}"
+
+
+def dtypes(rows: Iterable[Row]) -> list[str]:
+    """The formats that any row has figures of."""
+    seen = {name for row in rows for name in row.worst}
+    return [name for name in FORMATS if name in seen]
