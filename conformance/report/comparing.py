@@ -1,0 +1,218 @@
+"""Finds what changed from one run to another. Cells are matched by their test's id."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from .comparability import NotComparable, notes, refuse_incomparable, restricted_alike
+from .comparison import FACTOR, Accuracy, Change, Comparison, Drift, Group, LossChange, Side
+from .record import Cell, Finding, Record
+from .signatures import changed_signatures
+
+__all__ = ["NotComparable", "compare"]
+
+GOOD = {"conforms", "known"}
+SILENT = {"unsupported", "not tested"}
+WITNESS = "witness_still_diverges"  # the test of what is on record
+DIGITS = 4  # of `Cell.prints` for each example
+
+Pair = tuple[Cell, Cell]
+
+
+def compare(old: Record, new: Record) -> Comparison:
+    """Find what changed from one run to another.
+
+    Raises:
+        NotComparable: a difference would not be one of what was tested.
+    """
+    refuse_incomparable(old, new)
+    was, now = ({cell.id: cell for cell in record.cells} for record in (old, new))
+    lacking = {*old.lacking, *new.lacking}
+    # Of a loss that only one has there is nothing to compare.
+    common = [(was[name], now[name]) for name in now if name in was and now[name].loss not in lacking]
+    found = Comparison(old, new, notes(old, new), cells=len(common))
+    found.bad = sum(not {a.outcome, b.outcome} & {*GOOD, *SILENT} for a, b in common)
+    _compare_divergences(found, common)
+    _compare_outcomes(found, common)
+    alone = _alone(was, now) if restricted_alike(old, new) else []
+    _compare_support(found, [*common, *(pair for pair in alone if pair[0].loss not in lacking)])
+    conforming = [(a, b) for a, b in common if a.outcome in GOOD and b.outcome in GOOD]
+    _compare_accuracy(found, conforming)
+    if old.settings.deterministic and new.settings.deterministic:
+        # What is read from memory that nobody wrote may be anything, in each run.
+        random = {finding.id for finding in new.findings if finding.kind == "uninitialised"}
+        settled = [(a, b) for a, b in conforming if not random & {*a.known, *b.known}]
+        found.drift = list(_drifts(settled))
+    found.sides = [
+        Side(_name(b), b.loss, a.side, b.side)
+        for a, b in conforming
+        if a.side is not None and b.side is not None and a.side != b.side
+    ]
+    found.new_losses = [_loss(new, name) for name in old.lacking if name not in new.lacking]
+    found.removed_losses = [_loss(old, name) for name in new.lacking if name not in old.lacking]
+    found.signatures = list(changed_signatures(old, new))
+    return found
+
+
+def _name(cell: Cell) -> str:
+    return cell.id.rpartition("::")[2]
+
+
+def _alone(was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Pair]:
+    """Cells of tests that exist for one torch only, each with one that says so."""
+    lack = "there is no such test for it"
+    for name in [*now, *(name for name in was if name not in now)]:
+        if name not in was or name not in now:
+            cell = now.get(name) or was[name]
+            nothing = replace(cell, outcome="not tested", reason=lack, examples=0, untested={})
+            yield (nothing, cell) if name in now else (cell, nothing)
+
+
+def _says(cell: Cell, finding: Finding) -> bool | None:
+    """Whether torch diverges as on record, by the witness; None if the witness does not contradict it."""
+    gone, back = (f"{finding.id}: {word} in " in cell.failure for word in ("fixed", "back"))
+    return back if gone or back else None
+
+
+def _compare_divergences(found: Comparison, common: list[Pair]) -> None:
+    """Find the divergences on record that have come, and those that have gone.
+
+    The versions on record say which; where the witness was run and gave something else, it knows better.
+    Either is told only if something that both records have shows it.
+    """
+    tested = [(a, b) for a, b in common if a.outcome not in SILENT and b.outcome not in SILENT]
+    witnesses = {_name(b): (a, b) for a, b in tested if b.of == WITNESS}
+    before = {finding.id: finding for finding in found.old.findings}
+    for finding in found.new.findings:
+        witness = witnesses.get(f"test_{WITNESS}[{finding.id}]")
+        says = [_says(cell, finding) for cell in witness] if witness else [None, None]
+        in_force = [before[finding.id].in_force, finding.in_force]
+        was, now = (by_range if said is None else said for by_range, said in zip(in_force, says))
+        if was == now:
+            continue
+        met = [(b if now else a).known.get(finding.id, 0) for a, b in tested]
+        hits = [n for n in met if n]
+        if witness or hits:
+            change = Change(
+                finding.id, finding.loss,
+                "on record" if was else "not there", "on record" if now else "gone",
+                finding.reason, finding.script, cells=len(hits), examples=sum(hits),
+            )  # fmt: skip
+            (found.regressions if now else found.fixes).append(change)
+
+
+def _compare_outcomes(found: Comparison, common: list[Pair]) -> None:
+    """Find the cells whose verdict is another."""
+    findings = {f"test_{WITNESS}[{finding.id}]": finding for finding in found.new.findings}
+    for a, b in common:
+        finding = findings.get(_name(b))
+        if finding and any(_says(cell, finding) is not None for cell in (a, b)):
+            continue  # it is told of the divergence that it is the witness of
+        if b.outcome == "crashed" and a.outcome != "crashed":
+            found.crashes.append(_change(a, b, b))
+        elif a.outcome in GOOD and b.outcome == "diverges":
+            found.regressions.append(_change(a, b, b))
+        elif a.outcome not in {*GOOD, *SILENT} and b.outcome in GOOD:
+            found.fixes.append(_change(a, b, a))
+
+
+def _change(a: Cell, b: Cell, wrong: Cell) -> Change:
+    """A change of a cell, as the one that is wrong tells it."""
+    lines = [line for line in wrong.failure.splitlines() if line.strip()]
+    errors = [line.removeprefix("E ") for line in lines if line.startswith("E ")]  # of a traceback
+    told = wrong.reason or next(iter([*errors, *lines]), "")
+    return Change(_name(b), b.loss, a.outcome, b.outcome, told.strip(), wrong.failure, id=b.id)
+
+
+def _compare_support(found: Comparison, pairs: list[Pair]) -> None:
+    """Find what is tested in one record only, cell by cell and, in cells that both test, by example."""
+    groups: dict[tuple[str, ...], list[tuple[int, bool]]] = defaultdict(list)
+    same_examples = found.old.settings.deterministic and found.new.settings.deterministic
+
+    def count(kind: str, of: Cell, reason: str, examples: int, diverges: bool = False) -> None:
+        groups[kind, of.loss, of.of, of.way, of.dtype, of.device, reason].append((examples, diverges))
+
+    for a, b in pairs:
+        if a.outcome in SILENT and b.outcome not in {*SILENT, "crashed"}:
+            kind = "gained_support" if a.outcome == "unsupported" else "newly_tested"
+            count(kind, b, a.reason, b.examples, b.outcome == "diverges")
+        elif a.outcome not in SILENT and b.outcome in SILENT:
+            kinds = ["lost_support", "not_tested"] if b.outcome == "unsupported" else ["not_tested"]
+            for kind in kinds:
+                count(kind, a, b.reason, a.examples, a.outcome == "diverges")
+        elif a.outcome in GOOD and b.outcome in GOOD and same_examples:
+            for reason, more in (Counter(b.untested) - Counter(a.untested)).items():
+                count("not_tested", b, reason, more)
+            for reason, more in (Counter(a.untested) - Counter(b.untested)).items():
+                count("newly_tested", b, reason, more)
+    for (kind, *where, reason), listed in groups.items():
+        loss, of, way, dtype, device = where
+        examples, diverging = (sum(column) for column in zip(*listed))
+        group = Group(loss, of, way, dtype, device, reason, len(listed), examples, diverging)
+        getattr(found, kind).append(group)
+
+
+def _compare_accuracy(found: Comparison, conforming: list[Pair]) -> None:
+    """Find the groups of cells whose largest errors are noticeably others."""
+    groups: dict[tuple[str, ...], list[Pair]] = defaultdict(list)
+    for a, b in conforming:
+        groups[b.loss, b.of, b.dtype, b.device].append((a, b))
+    for (loss, of, dtype, device), pairs in groups.items():
+        former, latter = (max((pair[i] for pair in pairs), key=lambda cell: cell.ulp) for i in (0, 1))
+        ratios = [max(pair[i].worst for pair in pairs) for i in (0, 1)]
+        where = max(former, latter, key=lambda cell: cell.ulp).where
+        group = Accuracy(
+            loss, of, dtype, device, former.ulp, latter.ulp, ratios[0], ratios[1], where, len(pairs)
+        )
+        if group.factor > FACTOR:
+            found.less_accurate.append(group)
+        elif group.factor < 1 / FACTOR:
+            found.more_accurate.append(group)
+    found.less_accurate.sort(key=lambda group: -group.factor)
+    found.more_accurate.sort(key=lambda group: group.factor)
+
+
+def _drifts(conforming: list[Pair]) -> Iterator[Drift]:
+    """The groups of cells in which some have other bits."""
+    groups: dict[tuple[str, ...], list[Pair]] = defaultdict(list)
+    for a, b in conforming:
+        if a.digest and b.digest:
+            groups[b.loss, b.of, b.way, b.dtype, b.device].append((a, b))
+    for where, pairs in groups.items():
+        loss, of, way, dtype, device = where
+        changed = [(a, b) for a, b in pairs if _unmatched(a, b) or _changed_examples(a, b)]
+        if changed:
+            yield Drift(
+                loss, of, way, dtype, device,
+                cells=len(changed),
+                of_cells=len(pairs),
+                examples=sum(_changed_examples(a, b) for a, b in changed),
+                of_examples=sum(len(a.prints) // DIGITS for a, b in pairs if not _unmatched(a, b)),
+                unmatched=sum(_unmatched(a, b) for a, b in changed),
+                ulp=max(a.ulp for a, _ in changed),
+                ulp_after=max(b.ulp for _, b in changed),
+            )  # fmt: skip
+
+
+def _unmatched(a: Cell, b: Cell) -> bool:
+    return a.digest != b.digest and len(a.prints) != len(b.prints)
+
+
+def _changed_examples(a: Cell, b: Cell) -> int:
+    """How many examples have other bits, beyond those that a divergence covers in one record only."""
+    if a.digest == b.digest or _unmatched(a, b):
+        return 0
+    starts = range(0, len(a.prints), DIGITS)
+    changed = sum(a.prints[i : i + DIGITS] != b.prints[i : i + DIGITS] for i in starts)
+    covered = sum(abs(a.known.get(name, 0) - b.known.get(name, 0)) for name in {*a.known, *b.known})
+    # Four digits are the same by chance, too, once in 65,536 examples.
+    return max(max(changed, 1) - covered, 0)
+
+
+def _loss(record: Record, name: str) -> LossChange:
+    """What a record says of a loss that the other does not have."""
+    outcomes = Counter(cell.outcome for cell in record.cells if cell.loss == name)
+    findings = [finding.id for finding in record.findings if finding.loss == name and finding.in_force]
+    return LossChange(name, dict(outcomes.most_common()), findings)
