@@ -27,7 +27,7 @@ GLYPHS = {
     "diverges": "✗",
     "known": "≈",
     "conforms": "✓",
-    "unsupported": "–",
+    "unsupported": "∅",
     "not tested": "○",
 }
 BROKEN = ("crashed", "diverges")
@@ -161,7 +161,7 @@ def page(record: Record) -> str:
         verdict=verdict(counts),
         with_verdict=sum(cell.outcome != "crashed" for cell in record.cells),
         duration=_duration(record),
-        absent=[name for name, reason in record.devices.items() if reason],
+        absent=_absent(record),
         matrices={axis: matrix(record, axis) for axis in AXES},
         choices=_choices(record),
         failures=[(cell, *_parts(cell.failure or cell.reason)) for cell in failures],
@@ -187,7 +187,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     made.globals |= {
-        "source": _source, "digest": _digest, "glyphs": GLYPHS, "outcomes": OUTCOMES, "properties": PROPERTIES,
+        "source": _source, "digest": _digest, "glyphs": GLYPHS, "outcomes": OUTCOMES,
         "plain": PLAIN, "no_loss": NO_LOSS, "compared": COMPARED, "least_bins": LEAST_BINS, "link": _link,
     }  # fmt: skip
     made.filters["bars"] = _bars
@@ -266,7 +266,8 @@ def _ordered(axis: str, names: Iterable[str]) -> list[str]:
 
 def _choices(record: Record) -> dict[str, list[str]]:
     """What each filter may be set to."""
-    places = {"outcome": lambda cell: cell.outcome, "loss": lambda cell: cell.loss or NO_LOSS} | AXES
+    places: dict[str, Callable[[Cell], str]] = {"outcome": lambda cell: cell.outcome}
+    places |= {"loss": lambda cell: cell.loss or NO_LOSS, **AXES}
     chosen = {axis: _ordered(axis, (place(c) for c in record.cells)) for axis, place in places.items()}
     chosen["outcome"] = [outcome for outcome in GLYPHS if outcome in chosen["outcome"]]
     return {axis: [name for name in names if name] for axis, names in chosen.items()}
@@ -318,7 +319,7 @@ def _untested(reasons: Iterable[tuple[str, int, Cell]]) -> list[Untested]:
 
 
 def _data(record: Record, failures: list[Cell]) -> dict[str, Any]:
-    """The cells, for the script of the page: texts are told once, and what is empty at the end of a row is not.
+    """The cells, for the script of the page: each text is told once, and what is empty ends a row.
 
     A row is the test, its parameters, the property, outcome, loss, way, reduction, dtype, device and reason;
     the number of its failure, from 1 on; examples, seconds, worst, ulp; known and untested as pairs.
@@ -348,7 +349,11 @@ def _data(record: Record, failures: list[Cell]) -> dict[str, Any]:
         while not row[-1]:
             row.pop()
         rows.append(row)
-    return {"texts": list(texts), "cells": rows, "absent": {k: v for k, v in record.devices.items() if v}}
+    return {"texts": list(texts), "cells": rows, "absent": _absent(record), "glyphs": GLYPHS}
+
+
+def _absent(record: Record) -> list[str]:
+    return [device for device, reason in record.devices.items() if reason]
 
 
 def _by_severity(cells: Sequence[Cell]) -> list[Cell]:

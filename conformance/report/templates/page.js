@@ -5,7 +5,6 @@
   const data = JSON.parse(one("#data").textContent);
   const form = one("#filters"), found = one("#found"), body = one("#found tbody"), more = one("#more");
   const text = form.elements.text;
-  const glyphs = { crashed: "!", diverges: "✗", known: "≈", conforms: "✓", unsupported: "–", "not tested": "○" };
   const AXES = ["property", "outcome", "loss", "way", "reduction", "dtype", "device"];
   const AT_ONCE = 50;
 
@@ -15,7 +14,7 @@
     cell.reason = data.texts[row[7] || 0];
     [cell.failure, cell.examples, cell.seconds, cell.worst, cell.ulp] = [8, 9, 10, 11, 12].map((i) => row[i] || 0);
     [cell.known, cell.untested] = [13, 14].map((i) => (row[i] || []).map(([told, n]) => [data.texts[told], n]));
-    cell.absent = cell.device in data.absent;
+    cell.absent = data.absent.includes(cell.device);
     cell.told = [cell.id, cell.outcome, cell.property, cell.reason, ...[...cell.known, ...cell.untested].map(([t]) => t)]
       .join("\n").toLowerCase();
     return cell;
@@ -49,7 +48,7 @@
     const rest = all.length - matching.length;
     const count = (n) => `${n.toLocaleString("en")} cell${n === 1 ? "" : "s"}`;
     one("#count").textContent = `${count(matching.length)} of ${cells.length.toLocaleString("en")} match`
-      + (rest ? `; ${count(rest)} more on ${Object.keys(data.absent).join(", ")}, absent.` : ".");
+      + (rest ? `; ${count(rest)} more on ${data.absent.join(", ")}, absent.` : ".");
     body.replaceChildren();
     shown = 0;
     show();
@@ -65,7 +64,7 @@
 
   function row(cell) {
     const fold = make("button", { type: "button", class: "fold name", "aria-expanded": "false" }, cell.id.split("::").pop());
-    const outcome = make("span", { class: `badge verdict-${cell.outcome.replace(" ", "-")}` }, `${glyphs[cell.outcome]} ${cell.outcome}`);
+    const outcome = make("span", { class: `badge verdict-${cell.outcome.replace(" ", "-")}` }, `${data.glyphs[cell.outcome]} ${cell.outcome}`);
     const number = (n, digits) => make("td", { class: "number" }, n ? (digits ? n.toPrecision(digits) : n.toLocaleString("en")) : "");
     const made = make("tr", {}, make("th", { scope: "row" }, fold), make("td", {}, outcome),
       ...AXES.filter((axis) => axis !== "outcome").sort(byColumn).map((axis) => make("td", {}, cell[axis])),
