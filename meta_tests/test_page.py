@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +38,11 @@ CONTRAST = """element => {
     const [a, b] = [light(parts(getComputedStyle(element).color)), light(ground(behind))];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }"""
-READ = ("h1", "p", "dt", "dd", "nav a", "th", "td", "caption", "label", "button", "select", "summary", "pre", ".quiet",
-        ".name", "main p a", *(f".verdict-{outcome.replace(' ', '-')}" for outcome in OUTCOMES))  # fmt: skip
+VERDICTS = [f".verdict-{outcome.replace(' ', '-')}" for outcome in OUTCOMES]
+READ = [
+    *("h1", "p", "dt", "dd", "nav a", "th", "td", "caption", "label", "button", "select", "summary", "pre"),
+    *(".quiet", ".name", "#untested a", *VERDICTS),
+]
 
 Open = Callable[..., Any]
 
@@ -98,6 +104,10 @@ def count(shown: Any) -> int:
     return int(shown.locator("#count").inner_text().split()[0].replace(",", ""))
 
 
+def fragment_becomes(shown: Any, fragment: str) -> None:
+    sync_api.expect(shown).to_have_url(re.compile(f"page.html{re.escape(fragment)}$"))
+
+
 def outcomes_listed(shown: Any) -> set[str]:
     return {text.split(maxsplit=1)[1] for text in shown.locator("#found tbody .badge").all_inner_texts()}
 
@@ -115,14 +125,11 @@ def test_every_outcome_has_its_glyph() -> None:
     assert len(set(GLYPHS.values())) == len(GLYPHS)
 
 
-def test_the_verdict_is_a_sentence(example: Record, example_page: str) -> None:
-    from collections import Counter
-
+def test_the_verdict_counts_the_outcomes(example: Record) -> None:
     told = dict(verdict(Counter(cell.outcome for cell in example.cells)))
     assert told["diverges"] == "5 diverge"
     assert told["crashed"] == "1 crashed"
     assert verdict(Counter(conforms=1)) == [("conforms", "1 cell conforms"), ("diverges", "none diverges")]
-    assert "only" not in told
 
 
 def test_the_page_of_a_default_run_is_not_large(example_page: str) -> None:
@@ -220,7 +227,7 @@ def test_a_filter_works_by_mouse_and_a_link_leads_to_the_same(
     assert shown.evaluate("location.hash") == f"#{axis}={value}"
     assert count(opened(example_page, f"#{axis}={value}")) == right
     shown.get_by_role("button", name="Clear all").click()
-    shown.wait_for_function("!location.hash")
+    fragment_becomes(shown, "")
     assert count(shown) == before
 
 
@@ -234,17 +241,17 @@ def test_every_filter_works_by_keyboard_alone(opened: Open, example: Record, exa
         axis = shown.evaluate("document.activeElement.name")
         reached.append(axis)
         shown.keyboard.type(FILTERS[axis], delay=1)
-        shown.wait_for_function(f"location.hash === '#{axis}={FILTERS[axis]}'")
+        fragment_becomes(shown, f"#{axis}={FILTERS[axis]}")
         assert count(shown) == expected(example, axis, FILTERS[axis])
-        shown.keyboard.type("any", delay=1) if axis != "way" else shown.keyboard.press("Home")
-        shown.wait_for_function("!location.hash")
+        shown.keyboard.press("Home")
+        fragment_becomes(shown, "")
     assert sorted(reached) == sorted(FILTERS)
     shown.keyboard.press("Tab")
     shown.keyboard.press("Space")
     assert count(shown) == len(example.cells)
     shown.keyboard.press("Tab")
     shown.keyboard.press("Enter")
-    shown.wait_for_function("!location.hash")
+    fragment_becomes(shown, "")
     assert count(shown) == before
 
 
@@ -347,7 +354,7 @@ def test_a_phone_does_not_scroll_sideways(opened: Open, example_page: str, axis:
 def test_all_text_has_contrast(opened: Open, example_page: str, color_scheme: str) -> None:
     shown = opened(example_page, "#outcome=diverges", color_scheme=color_scheme)
     shown.locator("#found .fold").first.click()
-    faint = {}
+    faint: dict[str, float] = {}
     for selector in READ:
         ratios = shown.locator(f"{selector}:visible").evaluate_all(
             f"found => found.slice(0, 60).map({CONTRAST})"
@@ -366,7 +373,7 @@ def test_landmarks_headings_and_tables_have_names_and_order(opened: Open, exampl
     headings = "found => found.map(each => [Number(each.tagName[1]), each.innerText.trim()])"
     levels = shown.locator("h1, h2, h3, h4").evaluate_all(headings)
     assert levels[0][0] == 1
-    assert all(name and now <= before + 1 for (before, _), (now, name) in zip(levels, levels[1:]))
+    assert all(name and now <= before + 1 for (before, _), (now, name) in pairwise(levels))
     assert [level for level, _ in levels].count(1) == 1
     bare = (
         "found => found.filter(t => !t.caption || [...t.querySelectorAll('th')].some(h => !h.scope)).length"
