@@ -406,6 +406,7 @@ def test_an_empty_record_has_a_page(opened: Open) -> None:
     shown = opened(page(small(devices={}, findings=[], left_out=[], signatures={})))
     assert "0 cells conform" in shown.locator(".verdict").inner_text()
     assert "none diverges" in shown.locator(".verdict").inner_text()
+    assert shown.locator(".verdict-diverges").count() == 0
     assert count(shown) == 0
     assert shown.locator(".banner").count() == 0
     assert "No errors were measured" in shown.locator("#accuracy").inner_text()

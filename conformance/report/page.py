@@ -9,7 +9,7 @@ import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -160,6 +160,8 @@ def page(record: Record) -> str:
         counts=counts,
         verdict=verdict(counts),
         with_verdict=sum(cell.outcome != "crashed" for cell in record.cells),
+        started=_moment(record.started),
+        finished=_moment(record.finished),
         duration=_duration(record),
         absent=_absent(record),
         matrices={axis: matrix(record, axis) for axis in AXES},
@@ -234,7 +236,7 @@ def matrix(record: Record, axis: str) -> tuple[list[str], dict[str, list[Shown |
     for cell in record.cells:
         behind[cell.loss or NO_LOSS, place(cell)].append(cell)
     columns = [column for column in _ordered(axis, (place(cell) for cell in record.cells)) if column]
-    losses = dict.fromkeys([*(cell.loss or NO_LOSS for cell in record.cells), *record.lacking])
+    losses = dict.fromkeys([*record.signatures, *(c.loss or NO_LOSS for c in record.cells), *record.lacking])
     rows: dict[str, list[Shown | None]] = {}
     for loss in sorted(losses, key=lambda name: name == NO_LOSS):
         shown = [_shown(record, behind[loss, c], _link(loss=loss, **{axis: c})) for c in columns]
@@ -290,6 +292,9 @@ def accuracy(record: Record) -> dict[str, list[Accuracy]]:
         ulps = [sum(cell.ulps[i] for cell in cells if i < len(cell.ulps)) for i in range(bins)]
         worst = max(cell.worst for cell in cells)
         found[loss].append(Accuracy(of, dtype, worst, farthest.ulp, farthest.where, ulps))
+    order = [*PROPERTY]
+    for rows in found.values():
+        rows.sort(key=lambda row: order.index(row.of) if row.of in PROPERTY else len(order))
     return dict(found)
 
 
@@ -374,6 +379,14 @@ def _duration(record: Record) -> str:
     except (TypeError, ValueError):  # one that says its time zone and one that does not; no times
         return ""
     return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
+def _moment(told: str) -> str:
+    """A time for people, or what the record has in its place."""
+    try:
+        return f"{datetime.fromisoformat(told).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return told
 
 
 def _link(**filters: str) -> str:

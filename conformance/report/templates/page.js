@@ -209,8 +209,8 @@
     if (!cell) return;
     hint.textContent = cell.getAttribute("aria-label");
     const place = cell.getBoundingClientRect(), size = hint.getBoundingClientRect();
-    const above = place.top - size.height - 6;
-    hint.style.top = `${above > 0 ? above : place.bottom + 6}px`;
+    const below = place.bottom + 6;
+    hint.style.top = `${below + size.height < innerHeight ? below : place.top - size.height - 6}px`;
     hint.style.left = `${Math.max(8, Math.min(place.left, document.documentElement.clientWidth - size.width - 8))}px`;
   }
   document.addEventListener("pointerover", tell);
