@@ -96,6 +96,14 @@ def test_a_verdict_of_which_a_part_was_not_tested_says_so(opened: Open) -> None:
     assert gradient.get_attribute("class") == "verdict-conforms"
 
 
+def test_an_absent_device_counts_in_its_own_column_only(opened: Open) -> None:
+    here, absent = cell(), cell(outcome="not tested", device="cuda")
+    shown = opened(page(small(here, absent, replace(absent, of="gradient"))))
+    told = shown.locator(".axis td a").evaluate_all("found => found.map(each => each.ariaLabel)")
+    assert told[:2] == ["l1_loss, value: conforms: 1", "l1_loss, gradient: not tested: 1"]
+    assert told[-2:] == ["l1_loss, cpu: conforms: 1", "l1_loss, cuda: not tested: 2"]
+
+
 def test_a_script_is_copied_as_it_is(opened: Open, example_page: str) -> None:
     shown = opened(example_page, "#failure-2", permissions=["clipboard-read", "clipboard-write"])
     entry = shown.locator("#failure-2")

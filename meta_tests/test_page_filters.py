@@ -122,9 +122,9 @@ def test_text_is_found_by_keyboard_alone_up_to_the_failure(opened: Open, example
     shown = opened(example_page)
     before = count(shown)
     shown.keyboard.press("/")
-    shown.keyboard.type("HUBER_LOSS-sum-float32-cpu", delay=1)
-    assert shown.locator("#filters [name=text]").input_value().startswith("HUBER")  # and no slash
-    assert count(shown) == 3
+    shown.keyboard.type("/TEST_VALUE.py::test_value[huber_loss-sum-float32-cpu", delay=1)
+    assert shown.locator("#filters [name=text]").input_value().startswith("/TEST")  # one slash
+    assert count(shown) == 1
     while not shown.evaluate("document.activeElement.matches('.fold')"):
         shown.keyboard.press("Tab")
     shown.keyboard.press("Enter")
@@ -137,12 +137,16 @@ def test_text_is_found_by_keyboard_alone_up_to_the_failure(opened: Open, example
 
 
 def test_back_leads_to_the_filters_that_were(opened: Open, example_page: str) -> None:
-    shown = opened(example_page, "#loss=kl_div")
+    shown = opened(example_page)
+    every = count(shown)
+    shown.locator('#by-property a[aria-label^="kl_div, laws"]').click()
     first = count(shown)
     shown.locator(".legend a.verdict-diverges").click()
     assert count(shown) == 5
     shown.go_back()
     assert count(shown) == first
+    shown.go_back()
+    assert count(shown) == every
 
 
 def test_cells_of_an_absent_device_are_folded(opened: Open, example: Record, example_page: str) -> None:
