@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
-import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,11 +14,9 @@ import pytest
 from conformance.report.page import AXES, GLYPHS, PROPERTY, page, verdict
 from conformance.report.record import OUTCOMES, Finding, Record
 
+from .conftest import Open
 from .records import cell, example_record
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOSTILE = '</script><b id="injected">"quoted" & \'single\' \u202e\u2603 {{ 7 * 7 }}'
 
 # The contrast of an element's text with what is behind it, as WCAG defines it.
@@ -44,55 +38,6 @@ READ = [
     *(".quiet", ".name", "#untested a", *VERDICTS),
 ]
 
-Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        found = [path for path in map(shutil.which, BROWSERS) if path] + [own] * os.path.exists(own)
-        if not found:
-            pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed, nor playwright's own")
-        chromium = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def example() -> Record:
-    return example_record()
-
-
-@pytest.fixture(scope="session")
-def example_page(example: Record) -> str:
-    return page(example)
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Opens a page, given as HTML, and at the end sees that nothing was complained of or fetched."""
-    contexts, complaints, requests = [], [], []
-
-    def open_page(html: str, fragment: str = "", **settings: Any) -> Any:
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | settings))
-        contexts.append(context)
-        shown = context.new_page()
-        shown.set_default_timeout(5000)
-        shown.on("console", lambda message: complaints.append(message.text))
-        shown.on("pageerror", lambda error: complaints.append(str(error)))
-        shown.on("request", lambda request: requests.append(request.url))
-        shown.goto(f"{path.as_uri()}{fragment}")
-        return shown
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not complaints
-    assert all(url.startswith(tmp_path.as_uri()) or url == "data:," for url in requests)
-
 
 def small(*cells: Any, **changes: Any) -> Record:
     """A record of these cells alone."""
@@ -102,10 +47,6 @@ def small(*cells: Any, **changes: Any) -> Record:
 def count(shown: Any) -> int:
     """How many cells match, as the page tells."""
     return int(shown.locator("#count").inner_text().split()[0].replace(",", ""))
-
-
-def fragment_becomes(shown: Any, fragment: str) -> None:
-    sync_api.expect(shown).to_have_url(re.compile(f"page.html{re.escape(fragment)}$"))
 
 
 def outcomes_listed(shown: Any) -> set[str]:
@@ -136,48 +77,6 @@ def test_the_page_of_a_default_run_is_not_large(example_page: str) -> None:
     assert len(example_page.encode()) < 3_000_000
 
 
-def test_a_broken_cell_is_two_clicks_away(opened: Open, example_page: str) -> None:
-    shown = opened(example_page)
-    shown.locator('#by-property a[aria-label^="kl_div, laws"]').click()
-    shown.locator("#found .fold").first.click()
-    assert "off by   1.86e+06 times" in shown.locator("#found .detail").inner_text()
-    assert shown.locator("#found .detail pre").first.is_visible()
-
-
-@pytest.mark.parametrize("axis", AXES)
-def test_each_axis_has_its_matrix(opened: Open, example_page: str, axis: str) -> None:
-    shown = opened(example_page)
-    shown.locator(f"label[for=axis-{axis}]").click()
-    assert shown.locator(".axis:visible").evaluate_all("found => found.map(each => each.id)") == [
-        f"by-{axis}"
-    ]
-    broken = shown.locator(f"#by-{axis} .verdict-diverges").first
-    told = broken.get_attribute("aria-label")
-    broken.click()
-    assert "diverges: " in told
-    assert outcomes_listed(shown) >= {"diverges"}
-    assert shown.locator(f"#axis-{axis}").is_checked()
-
-
-def test_a_cell_of_the_matrix_tells_its_counts_under_the_pointer_and_on_focus(
-    opened: Open, example_page: str
-) -> None:
-    shown = opened(example_page)
-    cell = shown.locator('#by-property a[aria-label^="huber_loss, value"]')
-    hint = shown.locator("#hint")
-    assert not hint.is_visible()
-    cell.hover()
-    assert "diverges: 2" in hint.inner_text()
-    shown.mouse.move(0, 0)
-    assert not hint.is_visible()
-    cell.focus()
-    assert "diverges: 2" in hint.inner_text()
-    shown.keyboard.press("ArrowRight")
-    assert "huber_loss, gradient" in hint.inner_text()
-    shown.keyboard.press("Escape")
-    assert not hint.is_visible()
-
-
 def test_what_could_not_be_tested_is_never_green(opened: Open, example_page: str) -> None:
     shown = opened(example_page, "#axis=device")
     absent = shown.locator('#by-device a[aria-label*=", cuda: "]')
@@ -197,107 +96,12 @@ def test_a_verdict_of_which_a_part_was_not_tested_says_so(opened: Open) -> None:
     assert gradient.get_attribute("class") == "verdict-conforms"
 
 
-FILTERS = {
-    "outcome": "diverges",
-    "loss": "huber_loss",
-    "property": "gradient",
-    "dtype": "float16",
-    "reduction": "sum",
-    "way": "vmap",
-    "device": "cuda",
-}
-
-
-def expected(record: Record, axis: str, value: str) -> int:
-    place = {"outcome": lambda c: c.outcome, "loss": lambda c: c.loss, **AXES}[axis]
-    here = [c for c in record.cells if axis == "device" or not record.devices.get(c.device)]
-    return sum(place(c) == value for c in here)
-
-
-@pytest.mark.parametrize(("axis", "value"), FILTERS.items())
-def test_a_filter_works_by_mouse_and_a_link_leads_to_the_same(
-    opened: Open, example: Record, example_page: str, axis: str, value: str
-) -> None:
-    shown = opened(example_page)
-    before = count(shown)
-    shown.locator(f"#filters select[name={axis}]").select_option(value)
-    right = expected(example, axis, value)
-    assert 0 < right != before
-    assert count(shown) == right
-    assert shown.evaluate("location.hash") == f"#{axis}={value}"
-    assert count(opened(example_page, f"#{axis}={value}")) == right
-    shown.get_by_role("button", name="Clear all").click()
-    fragment_becomes(shown, "")
-    assert count(shown) == before
-
-
-def test_every_filter_works_by_keyboard_alone(opened: Open, example: Record, example_page: str) -> None:
-    shown = opened(example_page)
-    before = count(shown)
-    shown.keyboard.press("/")
-    reached = []
-    for _ in range(len(FILTERS)):
-        shown.keyboard.press("Tab")
-        axis = shown.evaluate("document.activeElement.name")
-        reached.append(axis)
-        shown.keyboard.type(FILTERS[axis], delay=1)
-        fragment_becomes(shown, f"#{axis}={FILTERS[axis]}")
-        assert count(shown) == expected(example, axis, FILTERS[axis])
-        shown.keyboard.press("Home")
-        fragment_becomes(shown, "")
-    assert sorted(reached) == sorted(FILTERS)
-    shown.keyboard.press("Tab")
-    shown.keyboard.press("Space")
-    assert count(shown) == len(example.cells)
-    shown.keyboard.press("Tab")
-    shown.keyboard.press("Enter")
-    fragment_becomes(shown, "")
-    assert count(shown) == before
-
-
-def test_text_is_found_by_keyboard_alone_up_to_the_failure(opened: Open, example_page: str) -> None:
-    shown = opened(example_page)
-    before = count(shown)
-    shown.keyboard.press("/")
-    shown.keyboard.type("HUBER_LOSS-sum-float32-cpu", delay=1)
-    assert shown.locator("#filters [name=text]").input_value().startswith("HUBER")  # and no slash
-    assert count(shown) == 3
-    while not shown.evaluate("document.activeElement.matches('.fold')"):
-        shown.keyboard.press("Tab")
-    shown.keyboard.press("Enter")
-    assert "off by" in shown.locator("#found .detail").inner_text()
-    shown.keyboard.press("Enter")
-    assert shown.locator("#found .detail").count() == 0
-    shown.keyboard.press("/")
-    shown.keyboard.press("Escape")
-    assert count(shown) == before
-
-
-def test_back_leads_to_the_filters_that_were(opened: Open, example_page: str) -> None:
-    shown = opened(example_page, "#loss=kl_div")
-    first = count(shown)
-    shown.locator(".legend a.verdict-diverges").click()
-    assert count(shown) == 5
-    shown.go_back()
-    assert count(shown) == first
-
-
-def test_cells_of_an_absent_device_are_folded(opened: Open, example: Record, example_page: str) -> None:
-    shown = opened(example_page)
-    absent = sum(c.device == "cuda" for c in example.cells)
-    assert f"{absent:,} cells more on cuda, absent" in shown.locator("#count").inner_text()
-    shown.locator("#filters [name=absent]").check()
-    assert count(shown) == len(example.cells)
-
-
-def test_more_is_shown_when_asked_for(opened: Open, example_page: str) -> None:
-    shown = opened(example_page)
-    rows = shown.locator("#found tbody tr")
-    first = rows.count()
-    assert outcomes_listed(shown) >= {"crashed", "diverges"}
-    shown.locator("#more").click()
-    assert rows.count() == 2 * first
-    assert shown.evaluate("document.activeElement.closest('tr').rowIndex") == first + 1
+def test_an_absent_device_counts_in_its_own_column_only(opened: Open) -> None:
+    here, absent = cell(), cell(outcome="not tested", device="cuda")
+    shown = opened(page(small(here, absent, replace(absent, of="gradient"))))
+    told = shown.locator(".axis td a").evaluate_all("found => found.map(each => each.ariaLabel)")
+    assert told[:2] == ["l1_loss, value: conforms: 1", "l1_loss, gradient: not tested: 1"]
+    assert told[-2:] == ["l1_loss, cpu: conforms: 1", "l1_loss, cuda: not tested: 2"]
 
 
 def test_a_script_is_copied_as_it_is(opened: Open, example_page: str) -> None:

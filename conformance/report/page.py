@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .accuracy import accuracy, bars
 from .record import OUTCOMES, Cell, Finding, Record
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -104,27 +104,6 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """How far off the conforming results of a loss were, of a property in a dtype.
-
-    Attributes:
-        of: the property.
-        dtype: of the results.
-        worst: the largest error, in units of the allowed error.
-        ulp: likewise, in ulps.
-        where: the call with the largest error in ulps, and the element.
-        ulps: how many elements were how far off, see `conformance.report.record.Cell`.
-    """
-
-    of: str
-    dtype: str
-    worst: float
-    ulp: float
-    where: str
-    ulps: list[int]
-
-
-@dataclass(frozen=True)
 class Known:
     """A divergence on record that the run met, in how many cells, and in how many examples of those."""
 
@@ -169,7 +148,7 @@ def page(record: Record) -> str:
         failures=[(cell, *_parts(cell.failure or cell.reason)) for cell in failures],
         known=_known(record),
         in_force=sum(finding.in_force for finding in record.findings),
-        accuracy=accuracy(record),
+        accuracy=accuracy(record.cells, [*PROPERTY]),
         untested=_untested((c.reason, 1, c) for c in record.cells if c.outcome in UNTESTED),
         untested_examples=_untested((why, n, c) for c in record.cells for why, n in c.untested.items()),
         data=_data(record, failures),
@@ -192,7 +171,7 @@ def environment() -> Environment:
         "source": _source, "digest": _digest, "glyphs": GLYPHS, "outcomes": OUTCOMES,
         "plain": PLAIN, "no_loss": NO_LOSS, "compared": COMPARED, "least_bins": LEAST_BINS, "link": _link,
     }  # fmt: skip
-    made.filters["bars"] = _bars
+    made.filters["bars"] = bars
     return made
 
 
@@ -273,29 +252,6 @@ def _choices(record: Record) -> dict[str, list[str]]:
     chosen = {axis: _ordered(axis, (place(c) for c in record.cells)) for axis, place in places.items()}
     chosen["outcome"] = [outcome for outcome in GLYPHS if outcome in chosen["outcome"]]
     return {axis: [name for name in names if name] for axis, names in chosen.items()}
-
-
-def accuracy(record: Record) -> dict[str, list[Accuracy]]:
-    """How accurate each loss was, where errors were measured, by property and dtype.
-
-    Args:
-        record: of the run.
-    """
-    measured: defaultdict[tuple[str, str, str], list[Cell]] = defaultdict(list)
-    for cell in record.cells:
-        if cell.loss and cell.dtype and (cell.worst or any(cell.ulps)):
-            measured[cell.loss, cell.of, cell.dtype].append(cell)
-    found: defaultdict[str, list[Accuracy]] = defaultdict(list)
-    for (loss, of, dtype), cells in measured.items():
-        farthest = max(cells, key=lambda cell: cell.ulp)
-        bins = max(len(cell.ulps) for cell in cells)
-        ulps = [sum(cell.ulps[i] for cell in cells if i < len(cell.ulps)) for i in range(bins)]
-        worst = max(cell.worst for cell in cells)
-        found[loss].append(Accuracy(of, dtype, worst, farthest.ulp, farthest.where, ulps))
-    order = [*PROPERTY]
-    for rows in found.values():
-        rows.sort(key=lambda row: order.index(row.of) if row.of in PROPERTY else len(order))
-    return dict(found)
 
 
 def _known(record: Record) -> list[Known]:
@@ -392,15 +348,6 @@ def _moment(told: str) -> str:
 def _link(**filters: str) -> str:
     """The fragment that sets filters of the page."""
     return "#" + "&".join(f"{name}={quote(value, safe='')}" for name, value in filters.items())
-
-
-def _bars(counts: list[int], height: int, width: int) -> str:
-    """A histogram as the path of an SVG, each bar as high as the logarithm of its count."""
-    top = math.log1p(max(counts))
-    shares = ((i, math.log1p(count) / top) for i, count in enumerate(counts) if count)
-    return "".join(
-        f"M{i * width} {height}v{-max(1, round(s * height))}h{width - 1}V{height}z" for i, s in shares
-    )
 
 
 def _source(name: str) -> str:

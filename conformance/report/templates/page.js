@@ -152,8 +152,7 @@
     one("#cells").scrollIntoView();
     one("#cells-title").focus({ preventScroll: true });
   });
-  addEventListener("hashchange", () => (isFilter(location.hash) ? apply(location.hash) : unfold()));
-  addEventListener("popstate", () => isFilter(location.hash) && apply(location.hash));
+  addEventListener("hashchange", () => (isFilter(location.hash) || !location.hash ? apply(location.hash) : unfold()));
 
   function unfold() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
