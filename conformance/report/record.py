@@ -10,6 +10,7 @@ import json
 import os
 import types
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -234,14 +235,23 @@ class Record:
 
 
 def write(record: Record, path: Path) -> None:
-    """Write a record; whoever reads the file meanwhile finds the former one, whole.
+    """Write a record.
+
+    Raises:
+        OSError: it cannot be written; what was there is untouched.
+    """
+    write_text(json.dumps(_plain(record), allow_nan=False, separators=(",", ":")) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file; whoever reads it meanwhile finds the former one, whole.
 
     Raises:
         OSError: it cannot be written; what was there is untouched.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(_plain(record), allow_nan=False, separators=(",", ":")) + "\n")
+        beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -310,7 +320,7 @@ def _checked(kind: Any, data: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return None if data is None else _checked(inner[0], data, where)
     if isinstance(kind, type) and is_dataclass(kind) and isinstance(data, dict):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         unknown = sorted(data.keys() - hints.keys())
         if unknown:
             raise RecordError(f"{where or 'the file'} has an unknown key {unknown[0]!r}")
@@ -330,6 +340,11 @@ def _checked(kind: Any, data: Any, where: str) -> Any:
     if type(data) is not kind:
         raise RecordError(f"{where or 'the file'} must be {_named(kind)}, and is {_named(type(data))}")
     return data
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _named(kind: Any) -> str:

@@ -13,12 +13,16 @@ import pytest
 from ..implementation import under_test
 from . import environment
 from .coordinates import coordinates
-from .record import NAME, VERSION, Cell, Record, write
+from .markdown import summary
+from .page import page
+from .record import NAME, VERSION, Cell, Record, write, write_text
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
 INTERVAL = 20.0
 # What a record takes over of a tally.
 TOLD = ("examples", "worst", "ulp", "where", "ulps", "known", "untested", "digest", "prints")
+# What is made of the record at the end.
+PAGES = {"report.html": page, "summary.md": summary}
 UNFINISHED = "it has not finished, or it was killed"
 
 STOPPED = {
@@ -119,6 +123,15 @@ class Recorder:
         because = self._incomplete_because(exitstatus)
         self.record.complete, self.record.incomplete_because = not because, because
         self._write()
+        if self.path is None or self._config.option.collectonly:
+            return
+        for name, render in PAGES.items():
+            try:
+                write_text(render(self.record), self.path.with_name(name))
+            except OSError as error:
+                self.problem = self.problem or f"{name} cannot be written ({error.strerror or error})"
+        names = ", ".join([NAME, *PAGES])
+        self.told.append(f"report: {self.problem or f'{names} in {self.path.parent}'}")
 
     def cell(self, report: pytest.TestReport) -> Cell:
         """What became of a test, in the terms of the record."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import rows
 from .comparison import KINDS, Comparison, Kind
+from .markdown import LONGEST, fenced, table, text
+from .page import environment
 
-TEMPLATES = Path(__file__).with_name("templates")
 WIDTH = 100
 # Longer lists are cut short where people read from top to bottom; the page has all.
 MOST = {"terminal": 20, "markdown": 50}
-# Of a failure or script in Markdown: the summary of a job on GitHub may have a mebibyte.
-LONGEST = 4000
 
 
 def terminal(comparison: Comparison) -> str:
@@ -39,8 +34,8 @@ def terminal(comparison: Comparison) -> str:
         for change in changes[: MOST["terminal"]]:
             where, *rest = rows.row(change)
             lines.append(f"  {where}")
-            for head, text in zip(heads[1:], rest):
-                lines += _wrapped(f"    {head}: {text}", "      ") if text else []
+            for head, told in zip(heads[1:], rest):
+                lines += _wrapped(f"    {head}: {told}", "      ") if told else []
             if kind.key in ("regressions", "crashes"):
                 lines += ["", *(f"      {line}" for line in rows.code(change).splitlines()), ""]
         if changes[MOST["terminal"] :]:
@@ -54,10 +49,10 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as Markdown that GitHub and others show."""
-    parts = [f"## {_text(rows.title(comparison))}", _text(rows.gist(comparison))]
-    parts += [f"> {'**Note.** ' if note.loud else ''}{_text(note.text)}" for note in comparison.notes]
+    parts = [f"## {text(rows.title(comparison))}", text(rows.gist(comparison))]
+    parts += [f"> {'**Note.** ' if note.loud else ''}{text(note.text)}" for note in comparison.notes]
     told = [[kind.title, str(n or "-"), first] for kind, n, first in rows.counts(comparison)]
-    parts.append(_table(["Change", "Count", "First"], told))
+    parts.append(table(["Change", "Count", "First"], told))
     for kind in KINDS:
         changes = comparison.changes(kind)
         if changes:
@@ -70,42 +65,17 @@ def _details(comparison: Comparison, kind: Kind, changes: list[Any]) -> list[str
     shown = changes[:most]
     opened = " open" if kind.key in ("regressions", "crashes") else ""
     head = f"<details{opened}><summary>{kind.title}: {comparison.count(kind)} {kind.unit}</summary>"
-    parts = [head, _text(kind.meaning), _table(rows.headers(changes), [rows.row(change) for change in shown])]
+    parts = [head, text(kind.meaning), table(rows.headers(changes), [rows.row(change) for change in shown])]
     if changes[most:]:
         parts.append(f"... and {len(changes) - most} more; `--format html` has all.")
     for change in shown if opened else []:
-        parts += [f"`{rows.row(change)[0]}`", _fenced(rows.code(change)[:LONGEST])]
+        parts += [f"`{rows.row(change)[0]}`", fenced(rows.code(change)[:LONGEST])]
     return [*parts, "</details>"]
-
-
-def _fenced(text: str) -> str:
-    """Text that is shown as it is, whatever it holds."""
-    fence = "`" * 3
-    while fence in text:
-        fence += "`"
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _table(heads: list[str], lines: list[list[str]]) -> str:
-    cells = [heads, ["---"] * len(heads), *([_text(text) for text in line] for line in lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
-def _text(text: str) -> str:
-    """Text that is no Markdown, nor HTML, nor the end of a table's cell."""
-    escaped = html.escape(text, quote=False)
-    for mark in "\\`*_[]|~#":
-        escaped = escaped.replace(mark, f"&#{ord(mark)};" if mark == "|" else f"\\{mark}")
-    return escaped
 
 
 def page(comparison: Comparison) -> str:
     """The comparison as one HTML file that needs nothing but itself."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("diff.html").render(comparison=comparison, kinds=KINDS, rows=rows)
+    return environment().get_template("diff.html").render(comparison=comparison, kinds=KINDS, rows=rows)
 
 
 RENDERINGS: dict[str, Callable[[Comparison], str]] = {
