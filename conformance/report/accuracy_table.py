@@ -16,12 +16,12 @@ REDUCTIONS = ("none", "mean", "sum", "batchmean")
 HEAD = """\
 # Accuracy
 
-The largest error found of each loss, in ulps: spacings of the dtype's numbers at the right value, which the
-oracle knows to many more digits. Two figures each: within how many ulps 99 % of the numbers are (rounded up to
-a power of two), and the worst. Up to half an ulp a number is rounded correctly. Where terms cancel, the right
-value is small, and an error that is small beside the terms is many ulps. What is allowed there is derived from
-the formula, and no number here is farther off than that; numbers that are known to diverge are left out, see
-the [findings](findings.md).
+The largest error found of each loss, in ulps: spacings of the dtype's numbers at the right value, which
+the oracle knows to many more digits. Two figures each: within how many ulps 99 % of the numbers are (rounded
+up to a power of two), and the worst. Up to half an ulp a number is rounded correctly. Where terms cancel, the
+right value is small, and an error that is small beside the terms is many ulps. What is allowed there is
+derived from the formula, and no number here is farther off than that; numbers that are known to diverge are
+left out, see the [findings](findings.md).
 """
 
 
@@ -36,7 +36,8 @@ def accuracy_table(record: Record) -> str:
     cells = [cell for cell in record.cells if cell.of in ("value", "gradient")]
     examples, tested = sum(cell.examples for cell in cells), sum(cell.examples > 0 for cell in cells)
     about = (
-        f"torch {torch.version} ({torch.revision[:10]}), {torch.cpu_capability}, {record.platform.processor}: "
+        f"torch {torch.version} ({torch.revision[:10]}), {torch.cpu_capability}, "
+        f"{record.platform.processor}: "
         f"{examples:,} examples in {tested:,} cells, profile {settings.profile}, seed {settings.seed}."
     )
     command = "`pytest -n auto --report report && python -m conformance accuracy report > docs/accuracy.md`"
