@@ -13,9 +13,6 @@ from strategies import Case, Distance, is_real
 
 from .losses import Loss
 
-# More are counted as so many.
-MOST_ULPS = 1e300
-
 Numbering: TypeAlias = Callable[[Array, Format], Tracked]
 
 
@@ -109,22 +106,21 @@ def judge(observed: Array, expected: Tracked, excused: Array | bool = False) -> 
 def ulp_errors(observed: Array, expected: Tracked, excused: Array | bool = False) -> Array:
     """How far torch's numbers are off, in ulps: spacings of the format's numbers at the right one.
 
+    An error is told in ulps only where the error that is allowed leaves a digit certain. At a kink, or where
+    terms cancel out, it does not, and the right number says nothing of how large an error is.
+
     Args:
         observed: float64, the shape of `expected`.
-        expected: the oracle's value.
-        excused: elements that count as right.
+        expected: the oracle's value with its bound.
+        excused: elements that are not looked at.
 
     Returns:
-        float64 array of the same shape, up to `MOST_ULPS`; 0 where either number is not finite.
+        float64 array of the same shape; nan where an error is not told in ulps, or a number is not finite.
     """
     value = np.asarray(expected.value)
     form = expected.format
     _, exponent = np.frexp(value)
-    # All numbers below the normal range, and 0, have the spacing of the subnormal ones.
-    least = form.min_exponent + 1
-    exponent = np.where(value == 0, least, np.maximum(exponent, least))
-    spacing = np.ldexp(value.dtype.type(1), exponent - form.digits)
+    spacing = np.ldexp(value.dtype.type(1), np.maximum(exponent, form.min_exponent + 1) - form.digits)
     errors = np.abs(observed.astype(value.dtype) - value) / spacing
-    errors = np.where(np.isfinite(errors) & ~np.asarray(excused), errors, 0)
-    # An error in spacings of subnormal numbers may be beyond float64.
-    return np.minimum(errors, MOST_ULPS).astype(np.float64)
+    told = np.isfinite(errors) & (expected.bound < np.abs(value)) & ~np.asarray(excused)
+    return np.where(told, errors, np.nan).astype(np.float64)

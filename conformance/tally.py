@@ -60,7 +60,6 @@ class Tally:
         self.worst = max(self.worst, ratio)
         self._latest = max(self._latest, ratio)
 
-    @np.errstate(all="ignore")  # an infinite error has a bin, too
     def note_errors(
         self, got: Array, truth: Tracked, known: Array | bool, where: Callable[[tuple[int, ...]], str]
     ) -> None:
@@ -73,21 +72,22 @@ class Tally:
             where: says of which call and element an index is.
         """
         errors = ulp_errors(got, truth, known)
-        if not errors.size:
+        told = errors[~np.isnan(errors)]
+        if not told.size:
             return
-        _, exponents = np.frexp(np.maximum(errors, 0.5))
+        _, exponents = np.frexp(np.maximum(told, 0.5))
         # 0.5 has the exponent 0, as all below 1 have, and each power of two is the end of its bin.
-        bins = np.where(errors <= 0.5, 0, exponents - (errors == np.ldexp(0.5, exponents)) + 1)
-        counts = np.bincount(np.clip(bins, 0, LAST_BIN).reshape(-1))
+        bins = np.where(told <= 0.5, 0, exponents - (told == np.ldexp(0.5, exponents)) + 1)
+        counts = np.bincount(np.clip(bins, 0, LAST_BIN))
         longer = max(len(counts), len(self.ulps))
         both = [
             np.pad(np.asarray(part, dtype=np.int64), (0, longer - len(part))) for part in (counts, self.ulps)
         ]
         self.ulps = [int(n) for n in both[0] + both[1]]
-        largest = float(errors.max())
+        largest = float(told.max())
         if largest > self.ulp:
             self.ulp = largest
-            index = np.unravel_index(int(np.argmax(errors)), errors.shape)
+            index = np.unravel_index(int(np.nanargmax(errors)), errors.shape)
             self.where = where(tuple(int(i) for i in index))
 
     def note_bits(self, got: Array, known: Array | bool = False) -> None:

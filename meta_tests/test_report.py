@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from conformance.report.coordinates import coordinates
 from conformance.report.record import OUTCOMES, Record, RecordError, read
 from conformance.tally import Tally
 from conformance.ways import passages
-from reference import FORMATS, tracked
+from reference import FORMATS
 
 from .test_failures import HUBER
 from .test_options import ROOT, pytest_of_the_suite
@@ -241,16 +243,21 @@ def test_coordinates_are_those_of_the_test() -> None:
 
 def test_errors_are_counted_in_ulps() -> None:
     form = FORMATS["float32"]
-    truth = tracked(np.array([1.0, 2.0, 1.0, 0.0, 1.0, np.inf]), form)
-    ulp = 2.0**-23
-    got = np.array([1.0, 2.0 + 2 * ulp, 1.0 + 3 * ulp, form.smallest_subnormal, np.nan, 1.0])
-    np.testing.assert_array_equal(ulp_errors(got, truth), [0, 1, 3, 1, 0, 0])
-    excused = np.array([False, False, True, False, False, False])
-    assert ulp_errors(got, truth, excused)[2] == 0
+    ulp, least = 2.0**-23, form.smallest_subnormal
+    values = np.array([1.0, 2.0, 1.0, 4 * least, 1.0, np.inf, 0.5])
+    bounds = np.array([ulp, ulp, ulp, least, ulp, ulp, 0.5])  # the last is a kink
+    truth: Any = SimpleNamespace(value=values, bound=bounds, format=form)
+    got = np.array([1.0, 2.0 + 2 * ulp, 1.0 + 3 * ulp, 5 * least, np.nan, 1.0, 1.0])
+    nan = np.nan
+    np.testing.assert_array_equal(ulp_errors(got, truth), [0, 1, 3, 1, nan, nan, nan])
+    excused = np.arange(7) == 2
+    np.testing.assert_array_equal(ulp_errors(got, truth, excused), [0, 1, nan, 1, nan, nan, nan])
     tally = Tally("cell", "value")
     tally.note_errors(got, truth, False, lambda index: f"element {index}")
-    assert tally.ulps == [3, 2, 0, 1]
+    assert tally.ulps == [1, 2, 0, 1]
     assert (tally.ulp, tally.where) == (3, "element (2,)")
+    tally.note_errors(got, truth, True, str)
+    assert tally.ulps == [1, 2, 0, 1]
 
 
 def test_the_outcomes_are_told_in_the_schema() -> None:

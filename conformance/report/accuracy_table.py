@@ -20,8 +20,8 @@ The largest error found of each loss, in ulps: spacings of the dtype's numbers a
 the oracle knows to many more digits. Two figures each: within how many ulps 99 % of the numbers are (rounded
 up to a power of two), and the worst. Up to half an ulp a number is rounded correctly. Where terms cancel, the
 right value is small, and an error that is small beside the terms is many ulps. What is allowed there is
-derived from the formula, and no number here is farther off than that; numbers that are known to diverge are
-left out, see the [findings](findings.md).
+derived from the formula, and no number here is farther off than that. Left out are numbers of which that
+leaves no digit certain, as at kinks, and those that are known to diverge, see the [findings](findings.md).
 """
 
 

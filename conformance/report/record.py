@@ -164,7 +164,7 @@ class Cell:
         seconds: that the test took.
         examples: that ran to a verdict.
         worst: the largest error of conforming results, in units of the allowed error.
-        ulp: the largest error of conforming results, in ulps of the right one.
+        ulp: the largest error of conforming results, in ulps of the right one, of which a digit is certain.
         where: the call with that error, and the element.
         ulps: how many elements were how far off: up to half an ulp, up to 1, 2, 4 and so on.
         known: how many examples each divergence on record covered.
