@@ -71,7 +71,7 @@ class Recorder:
         self.told: list[str] = []
         self._written = 0.0
         self._cells: dict[str, Cell] = {}
-        self._planned: set[str] = set()
+        self._planned: dict[str, None] = {}  # in the order of the tests
         now = _now()
         self.record = Record(
             VERSION,
@@ -103,12 +103,12 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Take note of the tests that are to run here."""
-        self._planned |= {item.nodeid for item in session.items if _is_ours(item.nodeid)}
+        self._planned |= {item.nodeid: None for item in session.items if _is_ours(item.nodeid)}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Take note of the tests that are to run in workers."""
-        self._planned |= {name for name in ids if _is_ours(name)}
+        self._planned |= {name: None for name in ids if _is_ours(name)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
@@ -159,7 +159,7 @@ class Recorder:
 
     def _incomplete_because(self, exitstatus: int) -> str:
         crashed = sum(cell.outcome == "crashed" for cell in self._cells.values())
-        missing = len(self._planned - self._cells.keys())
+        missing = len(self._planned.keys() - self._cells.keys())
         reasons = [STOPPED[status] for status in STOPPED if status == exitstatus]
         reasons += [f"{crashed} cells crashed"] if crashed else []
         reasons += [f"{missing} cells were not run"] if missing else []
@@ -169,7 +169,8 @@ class Recorder:
         self._written = time.monotonic()
         self.record.finished = _now()
         self.record.planned = len(self._planned)
-        self.record.cells = list(self._cells.values())
+        # Workers end in any order.
+        self.record.cells = [self._cells[name] for name in self._planned if name in self._cells]
         if self.path is None:
             return
         try:
