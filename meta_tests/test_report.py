@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ SLOW = """
 import time, torch.nn.functional as F
 
 kept = F.l1_loss
-F.l1_loss = lambda *args, **options: (time.sleep(0.2), kept(*args, **options))[1]
+F.l1_loss = lambda *args, **options: (time.sleep(0.05), kept(*args, **options))[1]
 """
 
 
@@ -213,12 +214,13 @@ def test_the_folder_must_be_one(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_progress_is_told_on_lines_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_progress_is_told_on_lines_of_its_own(tmp_path: Path, workers: str) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    run = pytest_of_the_suite(VALUE, *FEW, "-p", "slow", "--progress", "1", path=tmp_path)
+    run = pytest_of_the_suite(VALUE, *FEW, "-n", workers, "-p", "slow", "--progress", "1", path=tmp_path)
     lines = [line for line in run.stdout.splitlines() if " to go" in line]
     assert lines
-    assert all(" of 6 tests, " in line and "now value, " in line for line in lines)
+    assert all(re.match(r"\d+:\d\d: \d of 6 tests, [\d,]+ examples; now value, ", line) for line in lines)
     quiet = pytest_of_the_suite(VALUE, *FEW, "-p", "slow", "--progress", "0", path=tmp_path)
     assert " to go" not in quiet.stdout
 

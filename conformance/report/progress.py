@@ -49,8 +49,9 @@ class Progress:
         if now - self._told >= self._interval:
             self._told = now
             terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-            terminal.ensure_newline()
-            terminal.write_line(self._line(report.nodeid, now - self._started))
+            # Of dots that workers make pytest does not know that a line has begun.
+            begun = "" if terminal.currentfspath else "\n"
+            terminal.write_line(begun + self._line(report.nodeid, now - self._started))
 
     def _line(self, nodeid: str, elapsed: float) -> str:
         left = len(self._planned) - self._done
