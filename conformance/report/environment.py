@@ -133,6 +133,14 @@ def lacking_losses() -> list[str]:
 def describe_findings() -> list[Finding]:
     """The divergences on record for what is under test."""
     return [
-        Finding(record.id, record.loss, record.of, record.kind, record.reason, script(record), record.current)
+        Finding(
+            id=record.id,
+            loss=record.loss,
+            of=record.of,
+            kind=record.kind,
+            reason=record.reason,
+            script=script(record) if record.witness else "",
+            in_force=record.current,
+        )
         for record in IN_FORCE
     ]
