@@ -66,7 +66,7 @@ def run_drawn(
         pytest.skip.Exception: no example could be tested.
     """
     aims = Phase.target in settings().phases
-    tally = tally or Tally(str(cell), "examples")
+    tally = tally or Tally()
 
     @seed(zlib.crc32(f"{base_seed}:{cell}".encode()))
     @settings(

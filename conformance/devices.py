@@ -36,6 +36,11 @@ def absence(device: str) -> str | None:
     return None
 
 
+def cpu_capability() -> str:
+    """The vector instructions that torch uses on the CPU; torch 2.6 says NO AVX where others say DEFAULT."""
+    return torch.backends.cpu.get_cpu_capability().replace("NO AVX", "DEFAULT")
+
+
 def problem(device: str) -> str | None:
     """What is wrong with a device that someone asks for by name, or None."""
     try:

@@ -55,6 +55,11 @@ class Worst:
     overflows: bool = False
 
     @property
+    def subscript(self) -> str:
+        """The index as Python code; empty for a single number."""
+        return f"[{', '.join(map(str, self.index))}]" if self.index else ""
+
+    @property
     def kind(self) -> str:
         """Kind of a divergence: "nan", "overflow", "infinity" or "accuracy"."""
         if np.isnan(self.observed):

@@ -64,8 +64,7 @@ class Mismatch:
 
     def place(self) -> str:
         """Which number of which call it is about, in a line that ends early where the call is long."""
-        index = f"[{', '.join(map(str, self.worst.index))}]" if self.worst and self.worst.index else ""
-        told = f"{self._what()}{index} of {self.case!r}"
+        told = f"{self._what()}{self.worst.subscript if self.worst else ''} of {self.case!r}"
         return told if len(told) <= LENGTH else f"{told[:LENGTH]} ..."
 
     def _what(self) -> str:
@@ -91,8 +90,7 @@ class Mismatch:
             lines.append(f"torch.set_default_device({self.device!r})")
         lines += self.calls()
         if self.worst:
-            index = f"[{', '.join(map(str, self.worst.index))}]" if self.worst.index else ""
-            lines.append(f"print(got{index}.item())  # {self.worst.observed!r}")
+            lines.append(f"print(got{self.worst.subscript}.item())  # {self.worst.observed!r}")
             lines.append(f"# expected {self.worst.expected!r} +- {self.worst.bound:.3g}")
         else:
             lines.append(f"print(got)  # {self.problem}")

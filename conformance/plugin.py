@@ -181,7 +181,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is tested, and how."""
     import torch
 
-    from .devices import available_devices
+    from .devices import available_devices, cpu_capability
     from .implementation import TORCH, under_test
 
     build = torch.version.cuda or torch.version.hip
@@ -191,7 +191,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         *([] if tested is TORCH else [f"implementation {tested.name}: {', '.join(tested.losses)}"]),
         f"torch {torch.__version__} ({torch.version.git_version[:10]}, "
         f"{'accelerator ' + build if build else 'cpu'} build), "
-        f"CPU capability {torch.backends.cpu.get_cpu_capability()}, "
+        f"CPU capability {cpu_capability()}, "
         f"devices {', '.join(available_devices())}",
         f"profile {config.getoption('hypothesis_profile', None) or 'dev'}, {examples} examples a cell, "
         f"seed {_base_seed(config)}",
@@ -275,12 +275,11 @@ def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
 
 
 @pytest.fixture
-def tally(request: pytest.FixtureRequest, record_property: Any) -> Tally:
+def tally(record_property: Any) -> Tally:
     """A count for the test to fill; it travels with the test's report, also from a worker."""
     from .tally import Tally
 
-    (cell,) = request.node.callspec.params.values()
-    count = Tally(str(cell), request.function.__name__.removeprefix("test_"), loss=cell.loss.name)
+    count = Tally()
     record_property("tally", vars(count))
     return count
 

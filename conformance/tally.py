@@ -25,29 +25,23 @@ class Tally:
     """What the examples of a cell came to.
 
     Attributes:
-        cell: its coordinates.
-        of: what was tested of it.
         examples: how many ran to a verdict.
         worst: the largest error / bound among conforming results.
         ulp: the largest error among conforming results, in ulps of the right one.
         where: of which call and element that is.
         ulps: how many elements were how far off: up to half an ulp, up to 1, 2, 4 and so on.
         known: how many examples each known divergence covered.
-        loss: the loss that was tested.
         untested: how many examples were not tested, by the reason.
         digest: of the bits of all conforming results.
         prints: four hexadecimal digits of such a digest for each example.
     """
 
-    cell: str
-    of: str
     examples: int = 0
     worst: float = 0.0
     ulp: float = 0.0
     where: str = ""
     ulps: list[int] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
-    loss: str = ""
     untested: dict[str, int] = field(default_factory=dict)
     digest: str = ""
     prints: str = ""
@@ -78,12 +72,9 @@ class Tally:
         _, exponents = np.frexp(np.maximum(told, 0.5))
         # 0.5 has the exponent 0, as all below 1 have, and each power of two is the end of its bin.
         bins = np.where(told <= 0.5, 0, exponents - (told == np.ldexp(0.5, exponents)) + 1)
-        counts = np.bincount(np.clip(bins, 0, LAST_BIN))
-        longer = max(len(counts), len(self.ulps))
-        both = [
-            np.pad(np.asarray(part, dtype=np.int64), (0, longer - len(part))) for part in (counts, self.ulps)
-        ]
-        self.ulps = [int(n) for n in both[0] + both[1]]
+        counts = np.bincount(np.clip(bins, 0, LAST_BIN), minlength=len(self.ulps))
+        counts[: len(self.ulps)] += np.asarray(self.ulps, dtype=counts.dtype)
+        self.ulps = counts.tolist()
         largest = float(told.max())
         if largest > self.ulp:
             self.ulp = largest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +16,7 @@ from .judging import Worst, expect, judge
 from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, shares_memory, to_numpy, ways
 from .tally import Tally
-from .verdict import excuse
+from .verdict import excuse, note
 
 
 def test_value(cell: Cell, tally: Tally, base_seed: int) -> None:
@@ -65,24 +64,19 @@ def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatc
         problem = f"shape {first.shape} instead of {np.shape(expected.value)}"
         return Mismatch(cell.loss, case, cell.device, "functional", problem)
     worst = judge(first, expected)
+    tell = partial(_wrong_numbers, cell, case, first)
     if not worst.conforms:
-        return _wrong_numbers(cell, case, worst, first)
+        return tell(worst)
     for name, other in values.items():
         if other.tobytes() != first.tobytes():
             problem = f"{BITS_DIFFER} from those of the functional: {other} instead of {first}"
             return Mismatch(cell.loss, case, cell.device, name, problem)
     if tally:
-        tally.measure(worst.ratio)
-        tally.note_bits(first)
-        tally.note_errors(first, expected, False, partial(_place, cell, case, worst))
+        note(worst, first, expected, tell, tally)
     return None
 
 
-def _place(cell: Cell, case: Case, worst: Worst, index: tuple[int, ...]) -> str:
-    return _wrong_numbers(cell, case, replace(worst, index=index), np.empty(0)).place()
-
-
-def _wrong_numbers(cell: Cell, case: Case, worst: Worst, observed: Array) -> Mismatch:
+def _wrong_numbers(cell: Cell, case: Case, observed: Array, worst: Worst) -> Mismatch:
     problem = "a value outside the derived bound"
     return Mismatch(cell.loss, case, cell.device, "functional", problem, worst, observed)
 

@@ -57,6 +57,27 @@ def check_numbers(
     while not worst.conforms:
         known = known | excuse(tell(worst), tally)
         worst = judge(got, truth, known)
+    note(worst, got, truth, tell, tally, known)
+
+
+def note(
+    worst: Worst,
+    got: Array,
+    truth: Tracked,
+    tell: Callable[[Worst], Mismatch],
+    tally: Tally,
+    known: Array | bool = False,
+) -> None:
+    """Have a tally note numbers that conform: how far off they are, and their bits.
+
+    Args:
+        worst: the element that is farthest off.
+        got: torch's numbers, the shape of `truth`.
+        truth: the oracle's.
+        tell: makes a mismatch of an element.
+        tally: notes them.
+        known: elements that are not looked at.
+    """
     tally.measure(worst.ratio)
     tally.note_bits(got, known)
     tally.note_errors(got, truth, known, lambda index: tell(replace(worst, index=index)).place())

@@ -66,4 +66,4 @@ def test_corner_fails_where_torch_does_otherwise(
     )
     monkeypatch.setattr(torch.nn.functional, place.loss.name, lambda **given: wrong(given))
     with pytest.raises(pytest.fail.Exception, match=place.loss.name):
-        check_corner(place, Tally(str(place), "corner"))
+        check_corner(place, Tally())

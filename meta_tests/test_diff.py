@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.__main__ import main
-from conformance.report.comparability import NotComparable
+from conformance.report.comparability import NotComparableError
 from conformance.report.comparing import compare
 from conformance.report.comparison import KINDS, Comparison
 from conformance.report.record import Cell, Finding, Record, Signatures, write
@@ -125,7 +125,7 @@ def test_other_parameters_are_told() -> None:
 )
 def test_what_cannot_be_compared_is_refused(change: Callable[[Record], Record], words: str) -> None:
     record = a_record(VALUE)
-    with pytest.raises(NotComparable, match=words):
+    with pytest.raises(NotComparableError, match=words):
         compare(record, change(record))
 
 

@@ -255,7 +255,7 @@ def test_errors_are_counted_in_ulps() -> None:
     np.testing.assert_array_equal(ulp_errors(got, truth), [0, 1, 3, 1, nan, nan, nan])
     excused = np.arange(7) == 2
     np.testing.assert_array_equal(ulp_errors(got, truth, excused), [0, 1, nan, 1, nan, nan, nan])
-    tally = Tally("cell", "value")
+    tally = Tally()
     tally.note_errors(got, truth, False, lambda index: f"element {index}")
     assert tally.ulps == [1, 2, 0, 1]
     assert (tally.ulp, tally.where) == (3, "element (2,)")

@@ -91,9 +91,7 @@ def test_what_a_way_changes_fails_with_the_reason(
     monkeypatch.setattr(F, "mse_loss", broken)
     passage, ones = Passage(LOSSES["mse_loss"], "sum", MSE.format, "cpu", WAYS[way]), np.ones(1)
     with pytest.raises(pytest.fail.Exception) as failure:
-        check_way(
-            passage, Differentiation(MSE, ones, ones, 0), Tally(str(passage), "way"), WAYS[way].differentiates
-        )
+        check_way(passage, Differentiation(MSE, ones, ones, 0), Tally(), WAYS[way].differentiates)
     monkeypatch.undo()
     told = str(failure.value)
     assert f"mse_loss ({way})" in told
@@ -172,7 +170,7 @@ def met(record: of_ways.Divergence, way: str, backward: bool = True) -> dict[str
     """The records that a case meets in a way."""
     case, ones = shown(record), np.ones(1)
     passage = Passage(LOSSES[case.loss], "sum", case.format, "cpu", WAYS[way])
-    tally = Tally(str(passage), "way")
+    tally = Tally()
     check_way(passage, Differentiation(case, ones, ones, 0), tally, backward)
     return tally.known
 

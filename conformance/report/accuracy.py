@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from .record import Cell
 
@@ -45,13 +46,16 @@ def accuracy(cells: Sequence[Cell], order: Sequence[str]) -> dict[str, list[Accu
     found: defaultdict[str, list[Accuracy]] = defaultdict(list)
     for (loss, of, dtype), group in measured.items():
         farthest = max(group, key=lambda cell: cell.ulp)
-        bins = max(len(cell.ulps) for cell in group)
-        ulps = [sum(cell.ulps[i] for cell in group if i < len(cell.ulps)) for i in range(bins)]
         worst = max(cell.worst for cell in group)
-        found[loss].append(Accuracy(of, dtype, worst, farthest.ulp, farthest.where, ulps))
+        found[loss].append(Accuracy(of, dtype, worst, farthest.ulp, farthest.where, histogram(group)))
     for rows in found.values():
         rows.sort(key=lambda row: order.index(row.of) if row.of in order else len(order))
     return dict(found)
+
+
+def histogram(cells: Sequence[Cell]) -> list[int]:
+    """How many elements of cells were how far off, see `conformance.report.record.Cell`."""
+    return [sum(counts) for counts in zip_longest(*(cell.ulps for cell in cells), fillvalue=0)]
 
 
 def bars(counts: Sequence[int], height: int, width: int) -> str:

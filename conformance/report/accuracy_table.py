@@ -8,6 +8,7 @@ from reference import FORMATS
 
 from ..losses import LOSSES
 from . import markdown
+from .accuracy import histogram
 from .record import Cell, Record
 
 SHARE = 0.99
@@ -64,8 +65,7 @@ def _figures(cells: list[Cell]) -> str:
     if not cells:
         return "-"
     worst = max(cell.ulp for cell in cells)
-    longest = max(len(cell.ulps) for cell in cells)
-    counts = [sum(cell.ulps[i] for cell in cells if i < len(cell.ulps)) for i in range(longest)]
+    counts = histogram(cells)
     so_far, within = 0, "0"
     for i, count in enumerate(counts):
         so_far += count

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from . import markdown, page, renderings, terminal
 from .accuracy_table import accuracy_table
-from .comparability import NotComparable
+from .comparability import NotComparableError
 from .comparing import compare
-from .comparison import KINDS
+from .comparison import KINDS, WORST
 from .record import Record, RecordError, read, write_text
 
 REPORTS: dict[str, Callable[[Record], str]] = {
@@ -20,7 +20,8 @@ REPORTS: dict[str, Callable[[Record], str]] = {
     "markdown": markdown.summary,
     "html": page.page,
 }
-# Exit statuses of a command that could not do what it was asked for.
+PLACE = "record.json, or the folder that holds it"
+# Exit status of a command that could not do what it was asked for.
 REFUSED = 2
 
 
@@ -29,29 +30,25 @@ def add_commands(commands: Any) -> None:
     diff = commands.add_parser(
         "diff", help="tell what changed between two runs; exit status 1 if anything regressed"
     )
-    diff.add_argument("old", metavar="OLD", type=Path, help="record.json, or the folder that holds it")
+    diff.add_argument("old", metavar="OLD", type=Path, help=PLACE)
     diff.add_argument("new", metavar="NEW", type=Path, help="likewise, of the run that is compared with it")
     _add_output(diff, list(renderings.RENDERINGS))
     keys = [kind.key for kind in KINDS]
     diff.add_argument(
-        "--fail-on", default="regressions,crashes", metavar="KIND[,KIND...]", type=_kinds,
+        "--fail-on", default=",".join(WORST), metavar="KIND[,KIND...]", type=_kinds,
         help=f"the changes for which the exit status is 1: none, or some of {', '.join(keys)}; "
         "default: %(default)s",
     )  # fmt: skip
     diff.set_defaults(run=_diff)
     report = commands.add_parser("report", help="render the record of a run again")
-    report.add_argument(
-        "record", metavar="RECORD", type=Path, help="record.json, or the folder that holds it"
-    )
+    report.add_argument("record", metavar="RECORD", type=Path, help=PLACE)
     _add_output(report, list(REPORTS))
     report.set_defaults(run=_report)
     accuracy = commands.add_parser(
         "accuracy", help="print the largest errors of a run as Markdown: docs/accuracy.md"
     )
-    accuracy.add_argument(
-        "record", metavar="RECORD", type=Path, help="record.json, or the folder that holds it"
-    )
-    accuracy.set_defaults(run=_accuracy, output=None)
+    accuracy.add_argument("record", metavar="RECORD", type=Path, help=PLACE)
+    accuracy.set_defaults(run=_accuracy)
 
 
 def _add_output(parser: argparse.ArgumentParser, formats: list[str]) -> None:
@@ -89,7 +86,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     old, new = _read(arguments.old), _read(arguments.new)
     try:
         comparison = compare(old, new)
-    except NotComparable as error:
+    except NotComparableError as error:
         _refuse(f"{arguments.old} and {arguments.new} cannot be compared: {error}")
     _put(renderings.RENDERINGS[arguments.format](comparison), arguments.output)
     return int(any(comparison.changes(kind) for kind in KINDS if kind.key in arguments.fail_on))
@@ -101,7 +98,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _accuracy(arguments: argparse.Namespace) -> int:
-    _put(accuracy_table(_read(arguments.record)), None)
+    print(accuracy_table(_read(arguments.record)), end="")
     return 0
 
 

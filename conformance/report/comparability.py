@@ -11,7 +11,7 @@ from .record import Record
 AGAIN = "run both again with one checkout of the suite, and --report"
 
 
-class NotComparable(ValueError):  # noqa: N818  # it reads as what it says
+class NotComparableError(ValueError):
     """Records that say nothing about each other, with the reason and the mend in a line."""
 
 
@@ -69,21 +69,23 @@ def refuse_incomparable(old: Record, new: Record) -> None:
     """Make sure that a difference between records is one of what was tested.
 
     Raises:
-        NotComparable: it would be something else's.
+        NotComparableError: it would be something else's.
     """
     for what, of, mend in SAME:
         if of(old) != of(new):
-            raise NotComparable(f"{what} is not the same ({of(old)} in OLD, {of(new)} in NEW); {mend}")
+            raise NotComparableError(f"{what} is not the same ({of(old)} in OLD, {of(new)} in NEW); {mend}")
     # In force or not is a matter of torch's version; what they are is one of the suite and --registry.
     known = [{replace(finding, in_force=True) for finding in record.findings} for record in (old, new)]
     if known[0] != known[1]:
         names = sorted({finding.id for finding in known[0] ^ known[1]})
         told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        raise NotComparable(
+        raise NotComparableError(
             f"the divergences on record are not the same ({told}); give both runs one --registry"
         )
     if not {cell.id for cell in old.cells} & {cell.id for cell in new.cells}:
-        raise NotComparable("they have no cell in common; give both runs the same options, and let them end")
+        raise NotComparableError(
+            "they have no cell in common; give both runs the same options, and let them end"
+        )
 
 
 def restricted_alike(old: Record, new: Record) -> bool:

@@ -6,15 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .comparability import NotComparable, notes, refuse_incomparable, restricted_alike
+from .comparability import NotComparableError, notes, refuse_incomparable, restricted_alike
 from .comparison import FACTOR, Accuracy, Change, Comparison, Drift, Group, LossChange, Side
-from .record import Cell, Finding, Record
+from .record import BROKEN, GOOD, UNTESTED, Cell, Finding, Record
 from .signatures import changed_signatures
 
-__all__ = ["NotComparable", "compare"]
+__all__ = ["NotComparableError", "compare"]
 
-GOOD = {"conforms", "known"}
-SILENT = {"unsupported", "not tested"}
 WITNESS = "witness_still_diverges"  # the test of what is on record
 DIGITS = 4  # of `Cell.prints` for each example
 
@@ -25,7 +23,7 @@ def compare(old: Record, new: Record) -> Comparison:
     """Find what changed from one run to another.
 
     Raises:
-        NotComparable: a difference would not be one of what was tested.
+        NotComparableError: a difference would not be one of what was tested.
     """
     refuse_incomparable(old, new)
     was, now = ({cell.id: cell for cell in record.cells} for record in (old, new))
@@ -33,7 +31,7 @@ def compare(old: Record, new: Record) -> Comparison:
     # Of a loss that only one has there is nothing to compare.
     common = [(was[name], now[name]) for name in now if name in was and now[name].loss not in lacking]
     found = Comparison(old, new, notes(old, new), cells=len(common))
-    found.bad = sum(not {a.outcome, b.outcome} & {*GOOD, *SILENT} for a, b in common)
+    found.bad = sum(a.outcome in BROKEN and b.outcome in BROKEN for a, b in common)
     _compare_divergences(found, common)
     _compare_outcomes(found, common)
     alone = _alone(was, now) if restricted_alike(old, new) else []
@@ -82,7 +80,7 @@ def _compare_divergences(found: Comparison, common: list[Pair]) -> None:
     The versions on record say which; where the witness was run and gave something else, it knows better.
     Either is told only if something that both records have shows it.
     """
-    tested = [(a, b) for a, b in common if a.outcome not in SILENT and b.outcome not in SILENT]
+    tested = [(a, b) for a, b in common if a.outcome not in UNTESTED and b.outcome not in UNTESTED]
     witnesses = {_name(b): (a, b) for a, b in tested if b.of == WITNESS}
     before = {finding.id: finding for finding in found.old.findings}
     for finding in found.new.findings:
@@ -114,7 +112,7 @@ def _compare_outcomes(found: Comparison, common: list[Pair]) -> None:
             found.crashes.append(_change(a, b, b))
         elif a.outcome in GOOD and b.outcome == "diverges":
             found.regressions.append(_change(a, b, b))
-        elif a.outcome not in {*GOOD, *SILENT} and b.outcome in GOOD:
+        elif a.outcome in BROKEN and b.outcome in GOOD:
             found.fixes.append(_change(a, b, a))
 
 
@@ -135,10 +133,10 @@ def _compare_support(found: Comparison, pairs: list[Pair]) -> None:
         groups[kind, of.loss, of.of, of.way, of.dtype, of.device, reason].append((examples, diverges))
 
     for a, b in pairs:
-        if a.outcome in SILENT and b.outcome not in {*SILENT, "crashed"}:
+        if a.outcome in UNTESTED and b.outcome not in (*UNTESTED, "crashed"):
             kind = "gained_support" if a.outcome == "unsupported" else "newly_tested"
             count(kind, b, a.reason, b.examples, b.outcome == "diverges")
-        elif a.outcome not in SILENT and b.outcome in SILENT:
+        elif a.outcome not in UNTESTED and b.outcome in UNTESTED:
             kinds = ["lost_support", "not_tested"] if b.outcome == "unsupported" else ["not_tested"]
             for kind in kinds:
                 count(kind, a, b.reason, a.examples, a.outcome == "diverges")

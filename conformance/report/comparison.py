@@ -182,6 +182,9 @@ class Kind:
         return self.key.replace("-", "_")
 
 
+# The kinds that are told first, with what shows each of them, and for which a comparison fails by default.
+WORST = ("regressions", "crashes")
+
 # In the order in which they matter.
 KINDS = tuple(
     Kind(*row)

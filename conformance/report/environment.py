@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from ..devices import absence, default_devices
+from ..devices import absence, cpu_capability, default_devices
 from ..divergences import IN_FORCE
 from ..findings import script
 from ..implementation import under_test
@@ -42,7 +42,7 @@ def describe_torch() -> Torch:
         torch.__version__,
         torch.version.git_version,
         torch.version.cuda or torch.version.hip or "cpu",
-        torch.backends.cpu.get_cpu_capability(),
+        cpu_capability(),
         torch.get_num_threads(),
     )
 

@@ -19,13 +19,11 @@ class Row:
     Attributes:
         outcomes: how many cells have which.
         worst: the largest error, in units of the allowed error, by dtype.
-        ulp: the largest in ulps, by dtype.
         examples: that ran to a verdict.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     worst: dict[str, float] = field(default_factory=dict)
-    ulp: dict[str, float] = field(default_factory=dict)
     examples: int = 0
 
     def add(self, cell: Cell) -> None:
@@ -34,7 +32,6 @@ class Row:
         self.examples += cell.examples
         if cell.examples and cell.dtype:
             self.worst[cell.dtype] = max(self.worst.get(cell.dtype, 0.0), cell.worst)
-            self.ulp[cell.dtype] = max(self.ulp.get(cell.dtype, 0.0), cell.ulp)
 
 
 def present(record: Record) -> list[Cell]:
@@ -45,27 +42,24 @@ def present(record: Record) -> list[Cell]:
 def by_loss(record: Record) -> dict[str, Row]:
     """The table that a busy person reads: a row for each loss that was asked for."""
     wanted = [find_loss(name).name for name in record.settings.losses] or LOSSES
-    rows: dict[str, Row] = {}
-    for cell in present(record):
-        rows.setdefault(cell.loss, Row()).add(cell)
+    rows = _gathered((cell.loss, cell) for cell in present(record))
     return {name: rows[name] for name in LOSSES if name in rows and name in wanted}
 
 
 def by_property(record: Record) -> dict[str, Row]:
     """What was tested with drawn examples: a row for each property."""
-    rows: dict[str, Row] = {}
-    for cell in present(record):
-        if cell.examples and not cell.way:
-            rows.setdefault(cell.of, Row()).add(cell)
-    return rows
+    return _gathered((cell.of, cell) for cell in present(record) if cell.examples and not cell.way)
 
 
 def by_way(record: Record) -> dict[str, Row]:
     """What was tested of ways of running torch: a row for each way."""
+    return _gathered((cell.way, cell) for cell in present(record) if cell.examples and cell.way)
+
+
+def _gathered(named: Iterable[tuple[str, Cell]]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    for cell in present(record):
-        if cell.examples and cell.way:
-            rows.setdefault(cell.way, Row()).add(cell)
+    for name, cell in named:
+        rows.setdefault(name, Row()).add(cell)
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from . import figures
-from .record import OUTCOMES, Record
+from .record import BROKEN, OUTCOMES, Record
 
 # Of a failure or script: the summary of a job on GitHub may have a mebibyte.
 LONGEST = 4000
@@ -29,7 +29,7 @@ def summary(record: Record) -> str:
     ]
     parts.append(table(["loss", *outcomes, *dtypes], lines))
     parts.append("Cells by outcome, and by dtype the largest error in units of the allowed error.")
-    broken = [cell for cell in record.cells if cell.outcome in ("crashed", "diverges")]
+    broken = [cell for cell in record.cells if cell.outcome in BROKEN]
     for cell in broken[:MOST]:
         head = f"<details><summary>{text(cell.id)} {cell.outcome}</summary>"
         parts += [head, fenced(cell.failure[:LONGEST] or cell.reason), "</details>"]

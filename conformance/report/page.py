@@ -16,7 +16,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .accuracy import accuracy, bars
-from .record import OUTCOMES, Cell, Finding, Record
+from .figures import known as known_examples
+from .record import BROKEN, OUTCOMES, UNTESTED, Cell, Finding, Record
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -30,8 +31,6 @@ GLYPHS = {
     "unsupported": "∅",
     "not tested": "○",
 }
-BROKEN = ("crashed", "diverges")
-UNTESTED = ("unsupported", "not tested")
 
 # What is tested of a loss, each with the tests that are about it; any other test is "other".
 PROPERTIES = {
@@ -257,9 +256,7 @@ def _choices(record: Record) -> dict[str, list[str]]:
 def _known(record: Record) -> list[Known]:
     findings = {finding.id: finding for finding in record.findings}
     cells: Counter[str] = Counter(name for cell in record.cells for name in cell.known)
-    examples: Counter[str] = Counter()
-    for cell in record.cells:
-        examples.update(cell.known)
+    examples = known_examples(record)
     return [Known(name, findings.get(name), cells[name], examples[name]) for name in sorted(cells)]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from .coordinates import coordinates
+from .plan import Plan
 
 
-class Progress:
+class Progress(Plan):
     """A plugin of pytest that says how far a run is.
 
     Args:
@@ -19,20 +20,11 @@ class Progress:
     """
 
     def __init__(self, config: pytest.Config, interval: float) -> None:
+        super().__init__()
         self._config = config
         self._interval = interval
         self._started = self._told = time.monotonic()
-        self._planned: set[str] = set()
         self._done = self._examples = 0
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Take note of the tests that are to run here."""
-        self._planned |= {item.nodeid for item in session.items}
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Take note of the tests that are to run in workers."""
-        self._planned |= set(ids)
 
     @pytest.hookimpl(trylast=True)  # after pytest's own dot
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -54,11 +46,11 @@ class Progress:
             terminal.write_line(begun + self._line(report.nodeid, now - self._started))
 
     def _line(self, nodeid: str, elapsed: float) -> str:
-        left = len(self._planned) - self._done
+        left = len(self.planned) - self._done
         now = coordinates(nodeid, ())
         at = ", ".join(now[name] for name in ("of", "loss") if name in now)
         return (
-            f"{_clock(elapsed)}: {self._done} of {len(self._planned)} tests, {self._examples:,} examples; "
+            f"{_clock(elapsed)}: {self._done} of {len(self.planned)} tests, {self._examples:,} examples; "
             f"now {at}; about {_clock(elapsed * left / self._done)} to go"
         )
 

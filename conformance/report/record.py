@@ -29,6 +29,11 @@ OUTCOMES = {
 }
 
 
+GOOD = ("conforms", "known")
+BROKEN = ("crashed", "diverges")
+UNTESTED = ("unsupported", "not tested")
+
+
 class RecordError(ValueError):
     """A file that is no record, with the reason in a line."""
 

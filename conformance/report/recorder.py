@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from . import environment
 from .coordinates import coordinates
 from .markdown import summary
 from .page import page
+from .plan import Plan
 from .record import NAME, VERSION, Cell, Record, write, write_text
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
@@ -55,7 +56,7 @@ def prepared(config: pytest.Config) -> Path | None:
     return path
 
 
-class Recorder:
+class Recorder(Plan):
     """A plugin of pytest that makes the record of a run, and keeps it on disk if there is a folder for it.
 
     Attributes:
@@ -65,13 +66,13 @@ class Recorder:
     """
 
     def __init__(self, config: pytest.Config, seed: int, left_out: list[str], folder: Path | None) -> None:
+        super().__init__()
         self._config = config
         self.path = folder and folder / NAME
         self.problem = ""
         self.told: list[str] = []
         self._written = 0.0
         self._cells: dict[str, Cell] = {}
-        self._planned: dict[str, None] = {}  # in the order of the tests
         now = _now()
         self.record = Record(
             VERSION,
@@ -101,15 +102,6 @@ class Recorder:
         if self.problem:
             raise pytest.UsageError(f"--report: {self.problem}; name a folder that can be written")
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Take note of the tests that are to run here."""
-        self._planned |= {item.nodeid: None for item in session.items if _is_ours(item.nodeid)}
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Take note of the tests that are to run in workers."""
-        self._planned |= {name: None for name in ids if _is_ours(name)}
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
         if _is_ours(report.nodeid) and (report.when == "call" or not report.passed):
@@ -120,6 +112,7 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Close the record."""
+        self._gather()
         because = self._incomplete_because(exitstatus)
         self.record.complete, self.record.incomplete_because = not because, because
         self._write()
@@ -135,18 +128,18 @@ class Recorder:
 
     def cell(self, report: pytest.TestReport) -> Cell:
         """What became of a test, in the terms of the record."""
-        properties = [(name, value) for name, value in report.user_properties if isinstance(value, dict)]
-        tallies = [value for name, value in properties if name == "tally"]
-        found: dict[str, Any] = {key: tally[key] for tally in tallies for key in TOLD}
-        known = Counter(value for name, value in report.user_properties if name == "known")
-        found["known"] = {**found.get("known", {}), **known}
-        drifts = [value for name, value in report.user_properties if name == "drift"]
-        sides: list[Any] = [value for name, value in report.user_properties if name == "side"]
+        said: defaultdict[str, list[Any]] = defaultdict(list)
+        for name, value in report.user_properties:
+            said[name].append(value)
+        found: dict[str, Any] = {key: tally[key] for tally in said["tally"] for key in TOLD}
+        found["known"] = {**found.get("known", {}), **Counter(said["known"])}
         # Elsewhere the examples are a run's own, or those of a failure's many attempts.
         of_bits = self.record.settings.deterministic and report.passed
         if not (of_bits and found.get("digest")):
             found |= {"digest": "", "prints": ""}
-        verdict = _verdict(report, bool(found["known"])) | ({"reason": drifts[0]} if drifts else {})
+        verdict = _verdict(report, bool(found["known"])) | (
+            {"reason": said["drift"][0]} if said["drift"] else {}
+        )
         where: dict[str, Any] = {**coordinates(report.nodeid, self.record.devices)}
         return Cell(
             id=report.nodeid,
@@ -154,25 +147,30 @@ class Recorder:
             **verdict,
             **found,
             seconds=report.duration,
-            side=sides[0] if sides else None,
+            side=next(iter(said["side"]), None),
         )
 
     def _incomplete_because(self, exitstatus: int) -> str:
         crashed = sum(cell.outcome == "crashed" for cell in self._cells.values())
-        missing = len(self._planned.keys() - self._cells.keys())
+        missing = self.record.planned - len(self.record.cells)
         reasons = [STOPPED[status] for status in STOPPED if status == exitstatus]
         reasons += [f"{crashed} cells crashed"] if crashed else []
         reasons += [f"{missing} cells were not run"] if missing else []
         return "; ".join(reasons)
 
+    def _gather(self) -> None:
+        """Bring the record up to the present."""
+        self.record.finished = _now()
+        ours = [name for name in self.planned if _is_ours(name)]
+        self.record.planned = len(ours)
+        # Workers end in any order.
+        self.record.cells = [self._cells[name] for name in ours if name in self._cells]
+
     def _write(self) -> None:
         self._written = time.monotonic()
-        self.record.finished = _now()
-        self.record.planned = len(self._planned)
-        # Workers end in any order.
-        self.record.cells = [self._cells[name] for name in self._planned if name in self._cells]
         if self.path is None:
             return
+        self._gather()
         try:
             write(self.record, self.path)
             self.problem = ""

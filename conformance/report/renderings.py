@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import rows
-from .comparison import KINDS, Comparison, Kind
+from .comparison import KINDS, WORST, Comparison, Kind
 from .markdown import LONGEST, fenced, table, text
 from .page import environment
 
@@ -36,7 +36,7 @@ def terminal(comparison: Comparison) -> str:
             lines.append(f"  {where}")
             for head, told in zip(heads[1:], rest):
                 lines += _wrapped(f"    {head}: {told}", "      ") if told else []
-            if kind.key in ("regressions", "crashes"):
+            if kind.key in WORST:
                 lines += ["", *(f"      {line}" for line in rows.code(change).splitlines()), ""]
         if changes[MOST["terminal"] :]:
             lines.append(f"  ... and {len(changes) - MOST['terminal']} more; --format html has all")
@@ -63,7 +63,7 @@ def markdown(comparison: Comparison) -> str:
 def _details(comparison: Comparison, kind: Kind, changes: list[Any]) -> list[str]:
     most = MOST["markdown"]
     shown = changes[:most]
-    opened = " open" if kind.key in ("regressions", "crashes") else ""
+    opened = " open" if kind.key in WORST else ""
     head = f"<details{opened}><summary>{kind.title}: {comparison.count(kind)} {kind.unit}</summary>"
     parts = [head, text(kind.meaning), table(rows.headers(changes), [rows.row(change) for change in shown])]
     if changes[most:]:
@@ -75,7 +75,11 @@ def _details(comparison: Comparison, kind: Kind, changes: list[Any]) -> list[str
 
 def page(comparison: Comparison) -> str:
     """The comparison as one HTML file that needs nothing but itself."""
-    return environment().get_template("diff.html").render(comparison=comparison, kinds=KINDS, rows=rows)
+    return (
+        environment()
+        .get_template("diff.html")
+        .render(comparison=comparison, kinds=KINDS, worst=WORST, rows=rows)
+    )
 
 
 RENDERINGS: dict[str, Callable[[Comparison], str]] = {
