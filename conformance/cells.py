@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import pytest
 from hypothesis import Phase, given, seed, settings
+from hypothesis.errors import FlakyFailure
 from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
@@ -17,6 +19,10 @@ from .running import obstacle
 from .tally import Tally
 
 T = TypeVar("T")
+
+DOES_NOT_REPEAT = (
+    "The same case conformed, or failed otherwise, when it ran again: the result does not repeat."
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def run_drawn(
             profile may aim there.
 
     Raises:
-        Whatever `check` raises, on the simplest example that makes it.
+        Whatever `check` raises, on the simplest example that makes it. Of an example that fails in one run
+            and not in another, the failure says so.
         pytest.skip.Exception: no example could be tested.
     """
     aims = Phase.target in settings().phases
@@ -81,7 +88,14 @@ def run_drawn(
         if aims:
             tally.aim()
 
-    conforms()
+    try:
+        conforms()
+    except FlakyFailure as flaky:
+        first = flaky.exceptions[0]
+        told = first.__cause__ or first  # Hypothesis wraps what is no Exception
+        if not isinstance(told, pytest.fail.Exception):
+            raise
+        pytest.fail(f"{told}\n\n{DOES_NOT_REPEAT}", pytrace=False)
     tally.skip_if_untested()
 
 

@@ -25,6 +25,9 @@ from .losses import LOSSES, Loss
 Arguments: TypeAlias = dict[str, Any]
 Way: TypeAlias = Callable[[Loss, Case, Arguments], torch.Tensor | None]
 
+# What torch says of operations whose threads add in any order.
+NO_FIXED_ORDER = "does not have a deterministic implementation"
+
 # How the deprecated arguments say what a reduction says. Given, they override `reduction`; without
 # reduction, `size_average` is ignored.
 LEGACY: dict[str, dict[str, Any]] = {
@@ -163,6 +166,26 @@ def written(way: str, loss: Loss, case: Case) -> str:
     constructor, operands = parted(loss, case)
     values = ", ".join(literal(value, case.format) for value in operands.arguments.values())
     return f"{constructor.call(f'torch.nn.{loss.module}')}({values})"
+
+
+def may_vary(loss: Loss, case: Case, device: str) -> bool:
+    """Whether torch says that a call may give other bits each time.
+
+    So it is if one of its operations has no deterministic implementation. On the CPU none lacks one.
+
+    Source: torch.use_deterministic_algorithms, which makes such operations raise.
+    """
+    if torch.device(device).type == "cpu":
+        return False
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("error")
+    try:
+        functional(loss, case, arguments(case, device))
+    except RuntimeError as error:
+        return NO_FIXED_ORDER in str(error)
+    finally:
+        torch.set_deterministic_debug_mode(before)
+    return False
 
 
 @cache

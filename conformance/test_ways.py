@@ -18,9 +18,10 @@ from strategies import Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
+from .implementation import Untested
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
-from .running import arguments, to_numpy
+from .running import NO_FIXED_ORDER, arguments, may_vary, to_numpy
 from .tally import Tally
 from .verdict import check_numbers, excuse
 from .ways import Passage, tensors_of
@@ -144,6 +145,8 @@ def go(
                 gradients = back(list(tensors.values()), by, direction)
             outcome.gradients = dict(zip(wanted, gradients))
     except Exception as error:  # both sides are to raise, or neither
+        if NO_FIXED_ORDER in str(error):
+            raise Untested(f"deterministically: {str(error).splitlines()[0]}") from error
         outcome.error = error
     return outcome
 
@@ -247,5 +250,5 @@ def _check_bits_or_bound(
 
     # What the plain call gives is judged, and its bits are noted, where the plain call is tested.
     check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, same)
-    if passage.way.exact:
+    if passage.way.exact and not may_vary(passage.loss, example.case, passage.device):
         excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None), tally)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import strategies as st
 
 from conformance import test_value
-from conformance.cells import Cell
+from conformance.cells import Cell, run_drawn
 from conformance.losses import LOSSES
 from conformance.tally import Tally
 from reference import FORMATS
@@ -117,6 +118,19 @@ def test_a_broken_loss_fails_with_the_reason(
         told = told_by(test_value.test_value, loss, reduction)
         assert words in told
         assert "To reproduce:" in told
+
+
+def test_a_failure_that_does_not_repeat_says_so() -> None:
+    calls: list[int] = []
+
+    def fail_once(number: int) -> None:
+        calls.append(number)
+        if len(calls) == 1:
+            pytest.fail("one time in two", pytrace=False)
+
+    cell = Cell(LOSSES["l1_loss"], "mean", FORMATS["float32"], "cpu")
+    with pytest.raises(pytest.fail.Exception, match=r"^one time in two\n\n.* does not repeat\.$"):
+        run_drawn(cell, 0, fail_once, st.integers())
 
 
 def test_the_suite_fails_if_a_loss_is_broken(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from reference import Array
 
 from ..invalid import Invalid, Promotion
 from ..mismatch import BITS_DIFFER, Mismatch
-from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values, of_ways
+from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values, of_ways, on_cuda
 from .file import read_records
 from .record import Divergence
 
@@ -24,6 +24,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + of_second_derivatives.DIVERGENCES
     + of_invalid_calls.DIVERGENCES
     + of_ways.DIVERGENCES
+    + on_cuda.DIVERGENCES
 )
 # The records that count in this session: those of torch, unless the command line says otherwise.
 IN_FORCE = list(DIVERGENCES)

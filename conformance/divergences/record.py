@@ -14,6 +14,7 @@ from reference import FORMATS, Array, Format, Tracked
 from reference.embedding import COSINE_EPSILON
 from strategies import is_real
 
+from ..devices import absence
 from ..judging import Worst, expect, judge
 from ..mismatch import Mismatch
 
@@ -29,6 +30,7 @@ KINDS = {
     "nan": "it is nan where the formula, or its limit, has a value",
     "accuracy": "it is a number, and farther off than rounding explains",
     "uninitialised": "it is read from memory that nobody wrote, or that belongs to something else",
+    "race": "threads read what others still write, so that it is another now and then",
     "convention": "it is computed by another formula than the documented one",
     "contract": "its shape or dtype is another than documented",
     "error": "a valid call raises",
@@ -55,7 +57,7 @@ class Divergence:
             "invalid call" raises, or that a "way" of running torch changes nothing.
         since: the first torch known to have it, if that is not the oldest supported.
         devices: the types of device concerned, or `ELSEWHERE`; empty for all, as for what torch composes of
-            other operations.
+            other operations. The witness of what concerns certain devices runs there.
         upstream: where torch's developers discuss it, if that is known.
         ways: the ways of running torch concerned, where it is about those only.
     """
@@ -81,6 +83,12 @@ class Divergence:
         """Whether the installed torch is in the range that the record is about."""
         begun = self.since is None or torch.__version__ >= self.since
         return begun and (self.until is None or torch.__version__ < self.until)
+
+    @property
+    def absent(self) -> str | None:
+        """Why the witness cannot run here: all devices that the record is about are absent; or None."""
+        reasons = [absence(device) for device in self.devices if device != ELSEWHERE]
+        return reasons[0] if reasons and all(reasons) else None
 
     def concerns(self, device: str) -> bool:
         """Whether a device, as torch spells it, is among those that the record is about."""
