@@ -95,7 +95,7 @@ def run_drawn(
         told = first.__cause__ or first  # Hypothesis wraps what is no Exception
         if not isinstance(told, pytest.fail.Exception):
             raise
-        pytest.fail(f"{told}\n\n{DOES_NOT_REPEAT}", pytrace=False)
+        raise pytest.fail.Exception(f"{told}\n\n{DOES_NOT_REPEAT}", pytrace=False) from None
     tally.skip_if_untested()
 
 

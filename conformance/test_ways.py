@@ -48,8 +48,9 @@ def test_way(passage: Passage, tally: Tally, base_seed: int) -> None:
     if passage.obstacle:
         pytest.skip(passage.obstacle)
     loss, form = passage.loss, passage.format
-    if loss.name in passage.way.undefined:
-        pytest.skip(passage.way.undefined[loss.name])
+    for place in (loss.name, f"{loss.name} on {torch.device(passage.device).type}"):
+        if place in passage.way.undefined:
+            pytest.skip(passage.way.undefined[place])
     cases = st.sampled_from(loss.reductions).flatmap(lambda reduction: loss.cases(form, reduction))
     examples = max(1, settings().max_examples // passage.way.divisor)
     drawn = differentiations(cases, form)

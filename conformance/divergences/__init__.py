@@ -41,7 +41,7 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
         # Memory that holds the right number by chance is told by the next call, whose bits differ.
         by_chance = record.kind == "uninitialised" and mismatch.problem.startswith(BITS_DIFFER)
         numbers = mismatch.observed is not None or by_chance
-        same = same and (numbers or record.kind in ("error", "convention", "contract"))
+        same = same and (numbers or record.kind in ("error", "convention", "contract", "race"))
         if same and mismatch.case.format.name in record.formats:
             covered = record.covers(mismatch)
             if isinstance(covered, bool):

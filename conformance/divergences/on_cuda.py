@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from reference import Array
 
+from ..differentiating import expect_derivatives
 from ..invalid import Invalid, Promotion
+from ..judging import judge
 from ..mismatch import GradientMismatch, Mismatch
-from .record import Divergence, arguments_of, reduced_by
+from .record import HALVES, Divergence, arguments_of, explained, reduced_by
 
 ON = ("cuda",)
 # The oldest torch that was run on a GPU; what an older one does there has not been seen.
@@ -46,8 +49,11 @@ def empty_and_reduced(mismatch: Mismatch) -> bool:
     return empty and any(text in mismatch.problem for text in words)
 
 
-def last_labels_of_other_warps(m: GradientMismatch) -> Array:
-    """The last label of each sample, where another warp than that of the first thread has its element."""
+def last_labels_of_other_warps(m: GradientMismatch) -> bool | Array:
+    """The last label of each sample, where another warp than that of the first thread has its element.
+
+    If bits differ from those of another call, whether there is such a label.
+    """
     given = arguments_of(m)
     labels = np.atleast_2d(given["target"])
     concerned = np.zeros(np.shape(given["input"]), dtype=bool)
@@ -56,7 +62,18 @@ def last_labels_of_other_warps(m: GradientMismatch) -> Array:
         if end:
             last = sample[end - 1]
             row[last] = last % BLOCK >= WARP
+    if m.worst is None:
+        return bool(np.any(concerned)) and m.problem.startswith(("bits of a gradient", "a second pass"))
     return concerned
+
+
+def summed_in_own_format(m: GradientMismatch) -> bool:
+    """The gradient is what adding up in the narrow format itself, label after label, explains."""
+    if m.differentiation is None or m.observed is None:
+        return False
+    narrow = replace(m.case.format, accumulator=m.case.format.name)
+    example = replace(m.differentiation, case=replace(m.case, format=narrow))
+    return explained(judge(m.observed, expect_derivatives(m.loss, example, ["input"]).gradients["input"]))
 
 
 def label_out_of_range(row: Invalid | Promotion) -> bool:
@@ -95,6 +112,25 @@ DIVERGENCES = (
         "still adds to it, if the last label is of another warp",
         RACE, 1.0, 0.0, of="gradient", since=SINCE, devices=ON,
         upstream="https://github.com/pytorch/pytorch/issues/84202",
+    ),
+    Divergence(
+        "multilabel_margin_loss-gradient-half-sum", "multilabel_margin_loss", "accuracy",
+        summed_in_own_format,
+        "what each label adds to the gradient of a score is summed in half precision, not in float32",
+        "x = torch.zeros(31, dtype=torch.bfloat16, device='cuda', requires_grad=True)\n"
+        "labels = torch.full((31,), -1, device='cuda')\n"
+        "labels[:15] = 0\n"
+        "torch.autograd.grad(F.multilabel_margin_loss(x, labels), x)[0][0]",
+        -14.75, -14.516129, formats=HALVES, of="gradient", since=SINCE, devices=ON,
+    ),
+    Divergence(
+        "ctc_loss-vmap-of-gradient", "ctc_loss", "error",
+        lambda m: "_use_cudnn_ctc_loss" in m.problem,
+        "whether cuDNN serves a call has no batching rule, so vmap cannot run the gradient; on the CPU it can",
+        "n = torch.ones(1, dtype=torch.int64, device='cuda')\n"
+        "gradient = torch.func.grad(lambda x: F.ctc_loss(x, n[None], n, n))\n"
+        "torch.vmap(gradient)(torch.zeros(1, 1, 1, 2, device='cuda')).sum()",
+        "RuntimeError", 1.0, of="way", since=SINCE, devices=ON, ways=("vmap_of_grad",),
     ),
     Divergence(
         "multilabel_margin_loss-accepts-label-out-of-range", "multilabel_margin_loss", "no error",

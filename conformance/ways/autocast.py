@@ -5,7 +5,7 @@ from __future__ import annotations
 from .way import Way
 
 # Source: the lists of operations in the documentation of torch.amp, for the CPU. What is in neither list runs
-# in the types of its arguments.
+# in the types of its arguments. The lists for CUDA have more of what losses are composed of.
 SETUP = """\
 IN_FLOAT32 = {
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
@@ -27,7 +27,12 @@ def plain(*x):
 
 UNDEFINED = {
     "linear_cross_entropy": "autocast runs linear in the lower precision and cross_entropy in float32; "
-    "in which linear_cross_entropy runs is not documented"
+    "in which linear_cross_entropy runs is not documented",
+    "binary_cross_entropy on cuda": "autocast is documented to refuse it there",
+    **{
+        f"{loss} on cuda": "it is in no list of autocast, and composed of operations that are in some"
+        for loss in ("gaussian_nll_loss", "multilabel_soft_margin_loss", "triplet_margin_with_distance_loss")
+    },
 }
 
 AUTOCAST = tuple(

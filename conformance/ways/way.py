@@ -53,7 +53,8 @@ class Way:
         divisor: it gets a cell's examples divided by this.
         serves: other cases for which the function of a case must do.
         by_default: whether it is tested unless it is asked for.
-        undefined: losses of which it is not documented what they give in this way, with the reason.
+        undefined: losses, or losses on a type of device, of which it is not documented what they give in this
+            way, with the reason.
     """
 
     name: str
