@@ -11,9 +11,8 @@ from reference import Array
 
 from ..differentiating import expect_derivatives
 from ..invalid import Invalid, Promotion
-from ..judging import judge
 from ..mismatch import GradientMismatch, Mismatch
-from .record import HALVES, Divergence, arguments_of, explained, reduced_by
+from .record import HALVES, Divergence, arguments_of, reduced_by, where_explained
 
 ON = ("cuda",)
 # The oldest torch that was run on a GPU; what an older one does there has not been seen.
@@ -67,13 +66,13 @@ def last_labels_of_other_warps(m: GradientMismatch) -> bool | Array:
     return concerned
 
 
-def summed_in_own_format(m: GradientMismatch) -> bool:
-    """The gradient is what adding up in the narrow format itself, label after label, explains."""
+def summed_in_own_format(m: GradientMismatch) -> bool | Array:
+    """Where the gradient is what adding up in the narrow format itself, label after label, explains."""
     if m.differentiation is None or m.observed is None:
         return False
     narrow = replace(m.case.format, accumulator=m.case.format.name)
     example = replace(m.differentiation, case=replace(m.case, format=narrow))
-    return explained(judge(m.observed, expect_derivatives(m.loss, example, ["input"]).gradients["input"]))
+    return where_explained(m.observed, expect_derivatives(m.loss, example, ["input"]).gradients["input"])
 
 
 def label_out_of_range(row: Invalid | Promotion) -> bool:
@@ -107,6 +106,13 @@ DIVERGENCES = (
         "RuntimeError", 0.0, of="gradient", since=SINCE, devices=ON,
     ),
     Divergence(
+        "multilabel_margin_loss-ways-empty-batch", "multilabel_margin_loss", "contract",
+        lambda m: "and the plain call gives" in m.problem and "(0,)" in m.problem,
+        "tensors without data have the right shape, and those with data that of the batch, if it is empty",
+        f"F.multilabel_margin_loss({EMPTY}, {NO_LABELS}, reduction='sum').ndim",
+        1.0, 0.0, of="way", since=SINCE, devices=ON, ways=("fake", "meta"),
+    ),
+    Divergence(
         "multilabel_margin_loss-gradient-race", "multilabel_margin_loss", "race", last_labels_of_other_warps,
         "from 33 classes on, a thread multiplies the gradient by the upstream gradient while the first one "
         "still adds to it, if the last label is of another warp",
@@ -126,7 +132,7 @@ DIVERGENCES = (
     Divergence(
         "ctc_loss-vmap-of-gradient", "ctc_loss", "error",
         lambda m: "_use_cudnn_ctc_loss" in m.problem,
-        "whether cuDNN serves a call has no batching rule, so vmap cannot run the gradient; on the CPU it can",
+        "whether cuDNN serves a call has no batching rule, so vmap refuses the gradient",
         "n = torch.ones(1, dtype=torch.int64, device='cuda')\n"
         "gradient = torch.func.grad(lambda x: F.ctc_loss(x, n[None], n, n))\n"
         "torch.vmap(gradient)(torch.zeros(1, 1, 1, 2, device='cuda')).sum()",
