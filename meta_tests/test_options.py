@@ -10,14 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from .forked import run_pytest
+
 ROOT = Path(__file__).parent.parent
 
 
-def pytest_of_the_suite(*options: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the suite in a process of its own, with `path` before everything else on the import path."""
+def pytest_of_the_suite(
+    *options: str, path: Path | None = None, afresh: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run the suite in a process of its own, with `path` before everything else on the import path.
+
+    Torch is imported already, but where that is to be done afresh.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     environment["PYTHONPATH"] = str(path or "")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
+    given = ["-p", "no:cacheprovider", *options]
+    if not afresh:
+        return run_pytest(given, ROOT, environment, seconds=300)
+    command = [sys.executable, "-m", "pytest", *given]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -64,7 +74,7 @@ def test_bad_option_ends_in_one_line(options: list[str], words: list[str]) -> No
 )
 def test_unusable_torch_ends_in_one_line(tmp_path: Path, source: str, words: list[str]) -> None:
     (tmp_path / "torch.py").write_text(source)
-    run = pytest_of_the_suite(path=tmp_path)
+    run = pytest_of_the_suite(path=tmp_path, afresh=True)
     errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
     assert run.returncode == 4
     assert len(errors) == 1
