@@ -14,6 +14,7 @@ from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
 
+from . import watch
 from .losses import Loss
 from .running import obstacle
 from .tally import Tally
@@ -82,6 +83,7 @@ def run_drawn(
     )
     @given(drawn)
     def conforms(case: T) -> None:
+        watch.note(case)
         with tally.counting():
             check(case)
         tally.finish_example()

@@ -15,6 +15,8 @@ from hypothesis import Phase, settings
 from reference import FORMATS
 from strategies import values
 
+from . import watch
+
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
     from .cells import Cell
     from .losses import Loss
@@ -83,6 +85,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--progress", metavar="SECONDS", default="60",
         help="say so often how far the run is; default: 60; 0: never",
     )  # fmt: skip
+    group.addoption(
+        "--hang", metavar="SECONDS", default="300",
+        help="end the process, and say at which case, if torch takes longer for one; default: 300; 0: never",
+    )  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,6 +118,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
         values.widen()
+    hang = _whole_number("--hang", config.option.hang, least=0)
+    config.pluginmanager.register(watch.Watch(config, hang))
     if not hasattr(config, "workerinput"):
         _start_recording(config)
 

@@ -49,6 +49,9 @@ class Case:
                 value.setflags(write=False)
         object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Case, (self.loss, self.format, dict(self.arguments))  # their read-only view has no pickle
+
     def __repr__(self) -> str:
         """The call as torch code that can be pasted; ``F`` is ``torch.nn.functional``."""
         return self.call(f"F.{self.loss}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from reference import Format
+from reference import Array, Format
 
 from .building import build
 from .case import Case, Distance
@@ -17,10 +17,29 @@ from .values import reals
 
 MARGINS = (1.0, 0.5, 2.0, 0.1, 5)
 
+
+def manhattan(x: Array, y: Array) -> Array:
+    """Sum of the absolute differences along the last axis."""
+    distance: Array = np.sum(np.abs(x - y), axis=-1)
+    return distance
+
+
+def squared_euclidean(x: Array, y: Array) -> Array:
+    """Sum of the squared differences along the last axis."""
+    distance: Array = np.sum((x - y) * (x - y), axis=-1)
+    return distance
+
+
+def chebyshev(x: Array, y: Array) -> Array:
+    """The largest absolute difference along the last axis."""
+    distance: Array = np.max(np.abs(x - y), axis=-1)
+    return distance
+
+
 DISTANCES = (
-    Distance("lambda x, y: (x - y).abs().sum(-1)", lambda x, y: np.sum(np.abs(x - y), axis=-1)),
-    Distance("lambda x, y: ((x - y) * (x - y)).sum(-1)", lambda x, y: np.sum((x - y) * (x - y), axis=-1)),
-    Distance("lambda x, y: (x - y).abs().amax(-1)", lambda x, y: np.max(np.abs(x - y), axis=-1)),
+    Distance("lambda x, y: (x - y).abs().sum(-1)", manhattan),
+    Distance("lambda x, y: ((x - y) * (x - y)).sum(-1)", squared_euclidean),
+    Distance("lambda x, y: (x - y).abs().amax(-1)", chebyshev),
 )
 
 

@@ -14,6 +14,12 @@ from .case import Case
 from .labels import dtypes
 from .values import choices, log_probabilities
 
+# What is large in one case of eight.
+LARGE = (*[""] * 28, "frames", "sequences", "classes", "labels")
+MANY = 70
+# As many numbers as Hypothesis draws for a case without giving it up.
+MOST = 1500
+
 
 def _lengths(draw: st.DrawFn, batch: int, most: int) -> Array:
     """One length for each sequence; the longest is frequent. Shrinks to `most` throughout."""
@@ -30,8 +36,17 @@ def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     steps = draw(st.sampled_from((1, 2, 3, 4, 6, 8, 17)))
     classes = draw(st.sampled_from((2, 3, 1, 4, 6)))
     batch = draw(st.sampled_from((1, 2, 3, 5)))
-    unbatched = draw(st.integers(0, 4)) == 4
     longest = draw(st.sampled_from((0, 1, 2, 3, 5)))
+    large = draw(st.sampled_from(LARGE))
+    if large == "frames" and MANY * batch * classes <= MOST:
+        steps = MANY
+    elif large == "sequences" and steps * MANY * classes <= MOST:
+        batch = MANY
+    elif large == "classes" and steps * batch * MANY <= MOST:
+        classes = MANY
+    elif large == "labels":  # repeated ones need more frames, and their number has to fit 8 bits
+        steps, batch, longest = 120, 1, MANY
+    unbatched = draw(st.integers(0, 4)) == 4
     if unbatched:
         batch = 1
     if classes == 1:

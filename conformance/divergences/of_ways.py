@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from reference import Array
+
 from ..judging import expect, judge
 from ..mismatch import Mismatch
 from .other_formulas import computed_by, derivative_by_complement, padding_as_label, softplus_without_log1p
@@ -13,9 +15,10 @@ from .record import Divergence, arguments_of, explained, reduced_by
 
 OVERRIDES = ("function_mode", "subclass", "device_context", "default_device")
 FUNCTORCH = ("vmap", "vmap_last", "vmap_first", "vmap_of_grad")
-AOT = ("compile_aot_eager", "compile_aot_eager_dynamic")
+ONE_GRAPH = ("compile_aot_eager", "compile_aot_eager_dynamic")
+AOT = (*ONE_GRAPH, "compile_aot_eager_in_parts")
 INDUCTOR = ("compile_inductor", "compile_inductor_dynamic")
-COMPILED = ("compile_eager", "compile_eager_dynamic", *AOT, *INDUCTOR, "export")
+COMPILED = ("compile_eager", "compile_eager_dynamic", *ONE_GRAPH, *INDUCTOR, "export")
 DYNAMIC = tuple(way for way in COMPILED if way.endswith("_dynamic"))
 WITHOUT_DATA = ("meta", "fake")
 AUTOCAST = ("autocast_bfloat16", "autocast_float16")
@@ -63,6 +66,34 @@ def _lengths_are_numbers(mismatch: Mismatch) -> bool:
         arguments_of(mismatch)["input_lengths"], np.ndarray
     )
     return numbers and _says("Tensor that doesn't have storage")(mismatch)
+
+
+def _labels_misread(mismatch: Mismatch) -> bool | Array:
+    """Which results are of a sequence of which other labels are read than those that are given.
+
+    The labels of a sequence begin after those of the ones before; torch counts these in elements of memory,
+    and from there on in steps of the tensor.
+    """
+    given = arguments_of(mismatch)
+    targets, lengths = given["targets"], np.atleast_1d(given["target_lengths"])
+    if targets.ndim != 1 or mismatch.observed is None:
+        return False
+    if mismatch.way == "stepped":
+        memory = np.stack([targets, np.zeros_like(targets)], -1).ravel()
+    else:  # the second of two targets for vmap
+        memory = np.stack([targets[::-1], targets], -1).ravel()[1:]
+    starts = np.cumsum(lengths, dtype=int) - lengths
+    misread = np.array(
+        [
+            np.any(memory[start : start + 2 * length : 2] != targets[start : start + length])
+            for start, length in zip(starts.tolist(), lengths.tolist())
+        ]
+    )
+    if mismatch.of == "value":
+        return (
+            misread if reduced_by(mismatch, "none") and given["log_probs"].ndim > 2 else bool(misread.any())
+        )
+    return np.broadcast_to(misread[:, None], mismatch.observed.shape)
 
 
 def _batch_of_one(mismatch: Mismatch) -> bool:
@@ -212,6 +243,15 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "x, n = torch.zeros(1, 1, 2, device='meta'), torch.ones(1, dtype=torch.long, device='meta')\n"
         "F.ctc_loss(x, n[None], n, n).ndim",
         "NotImplementedError", 0.0, of="way", ways=(*COMPILED, *WITHOUT_DATA),
+    ),
+    Divergence(
+        "ctc_loss-strided-labels", "ctc_loss", "uninitialised", _labels_misread,
+        "concatenated labels that do not lie side by side are misread from the second sequence on: where it "
+        "begins is counted in elements of memory, not of the tensor. A number from between them passes for a "
+        "label, and if it is none, memory beyond the log-probabilities is read, and for the gradient written",
+        "x = -torch.arange(3.0).expand(1, 2, 3)\n"
+        "F.ctc_loss(x, torch.tensor([[1, 1], [2, 1]])[:, 0], (1, 1), (1, 1), reduction='none')[1]",
+        1.0, 2.0, of="way", ways=("stepped", "vmap_last"),
     ),
     Divergence(
         "ctc_loss-func-grad", "ctc_loss", "error", _lengths_are_numbers,

@@ -11,7 +11,7 @@ from .way import Way
 # What was compiled before must neither serve a case nor count towards the limit of recompilations.
 COMPILE = """\
 torch.compiler.reset()
-way = torch.compile(function, fullgraph=True, dynamic={dynamic}, backend={backend!r})
+way = torch.compile(function, fullgraph={fullgraph}, dynamic={dynamic}, backend={backend!r})
 """
 
 EXPORT = """\
@@ -30,8 +30,12 @@ def way(*x):
 
 def _backend(backend: str, **fields: Any) -> tuple[Way, Way]:
     """A backend with the shapes of a case, and with any shapes; these do not depend on the format."""
-    static = Way(f"compile_{backend}", COMPILE.format(dynamic=False, backend=backend), serves=other_samples)
-    any_shape = COMPILE.format(dynamic=True, backend=backend)
+    static = Way(
+        f"compile_{backend}",
+        COMPILE.format(fullgraph=True, dynamic=False, backend=backend),
+        serves=other_samples,
+    )
+    any_shape = COMPILE.format(fullgraph=True, dynamic=True, backend=backend)
     dynamic = Way(f"compile_{backend}_dynamic", any_shape, serves=other_sizes)
     return replace(static, **fields), replace(dynamic, **{**fields, "formats": ("float32",)})
 
@@ -41,5 +45,10 @@ COMPILED = (
     *_backend("eager", formats=("float32",), divisor=30),
     *_backend("aot_eager", formats=("float32", "bfloat16"), divisor=30),
     *_backend("inductor", divisor=50, by_default=False),
+    # As users have it: what no graph can hold runs between two graphs.
+    Way(
+        "compile_aot_eager_in_parts", COMPILE.format(fullgraph=False, dynamic=False, backend="aot_eager"),
+        formats=("float32",), divisor=30, serves=other_samples,
+    ),
     Way("export", EXPORT, formats=("float32",), divisor=30, serves=other_samples),
-)
+)  # fmt: skip

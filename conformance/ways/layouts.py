@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from .way import Way
 
-# A number that no argument holds stands around what a view shows.
+# A number that no argument holds stands around what a view shows; among labels it is one, because what reads
+# another as an index may leave its memory.
+GAP = "gap = lambda x: 77 if x.is_floating_point() else 0"
+
 LAYOUTS = (
-    Way("stepped", layout="torch.stack([x, x.new_full(x.shape, 77)], -1)[..., 0]"),
+    Way("stepped", setup=GAP, layout="torch.stack([x, x.new_full(x.shape, gap(x))], -1)[..., 0]"),
     Way(
         "offset",
-        layout="torch.cat([around := x.new_full((3,), 77), x.reshape(-1), around])[3:-3].view(x.shape)",
+        setup=GAP,
+        layout="torch.cat([around := x.new_full((3,), gap(x)), x.reshape(-1), around])[3:-3].view(x.shape)",
     ),
     # Of these two fewer examples have the axes that it takes.
     Way(

@@ -161,6 +161,7 @@ SABOTEURS = (
             lambda given, got: given.get("reduction", 1) == 0 and bool((got < 80).all()),
         ),
         "aten::soft_margin_loss", witness="F.soft_margin_loss(10 * x, s, reduction='none')",
+        survives="because this is the documented formula, whose own error is allowed",
     ),
     Saboteur(
         "soft_margin_loss", "sign", "option", GROSS, "the sign of the target is not looked at",
@@ -193,6 +194,7 @@ SABOTEURS = (
         "hinge_embedding_loss", "labels", "branch", SUBTLE, "a label other than 1 and -1 counts as -1",
         f.altered("target", lambda y: torch.where(y == 1, 1, -1).to(y)),
         witness="F.hinge_embedding_loss(x, torch.zeros_like(x))",
+        survives="because the loss is documented for the labels 1 and -1 only",
     ),
     Saboteur(
         "hinge_embedding_loss", "module", "module", MODERATE, "the module ignores its margin",

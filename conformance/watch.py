@@ -1,0 +1,133 @@
+"""Keeps watch over torch: what ends the process, or does not answer, is reported with its case.
+
+Each worker keeps a journal, a file with the example that it is testing. If it ends before its time, the
+process that controls it finds the example there, and goes on with a new worker.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SENT = "conformance-journals"
+INTRODUCTION = "import torch\nimport torch.nn.functional as F\n\n"
+
+_on_duty: Watch | None = None
+
+
+def note(example: object) -> None:
+    """Take note of the example that is tested next, in the journal of this process, if it has one."""
+    if _on_duty:
+        _on_duty.note(example)
+
+
+class Watch:
+    """A plugin of pytest: a worker's keeps a journal, and the one in control of workers reads it.
+
+    Args:
+        config: of the run.
+        seconds: how long torch may take for an example, or for a test without any; 0: for ever.
+    """
+
+    def __init__(self, config: pytest.Config, seconds: int) -> None:
+        global _on_duty
+        _on_duty = self
+        worker: dict[str, Any] = getattr(config, "workerinput", {})
+        self._controls = not worker
+        self._folder = worker.get(SENT) or _new_folder()
+        self._seconds = seconds
+        self._armed = 0.0
+        self._journal = -1
+        # Without workers nobody is left to read it, so it goes to where pytest has not begun to capture.
+        self._trace = os.dup(2)
+        if worker and self._folder:
+            journal, trace = self._paths(worker["workerid"])
+            with suppress(OSError):
+                self._journal, self._trace = _opened(journal), _opened(trace)
+
+    def note(self, example: object) -> None:
+        """Take note of the example that is tested next; None for what has none."""
+        if self._journal >= 0:
+            written = pickle.dumps(example)
+            with suppress(OSError):  # a full disk; then the end is told without its case
+                os.pwrite(self._journal, len(written).to_bytes(8) + written, 0)
+        now = time.monotonic()
+        if self._seconds and now - self._armed > 0.1:  # to arm it takes a moment, too
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._trace)
+            self._armed = now
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        """Watch one test, which begins without an example."""
+        self.note(None)
+        try:
+            return (yield)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self._armed = 0.0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker where the journals are."""
+        node.workerinput[SENT] = self._folder
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, report: Any) -> None:
+        """Tell what a worker that ended was at, before what xdist says of it."""
+        if not self._folder:
+            return
+        journal, trace = self._paths(report.node.gateway.id)
+        told = []
+        example = _read(journal)
+        if example is not None:
+            code = f"{INTRODUCTION}{getattr(example, 'case', example)!r}"
+            told += ["The process ended in this case, or in a gradient of it:", "", _indented(code), ""]
+        with suppress(OSError):
+            stack = trace.read_text()
+            if stack:
+                told += [stack, f"torch did not answer within {self._seconds} s, so the process was ended."]
+        report.longrepr = "\n".join([*told, str(report.longrepr)])
+
+    def pytest_unconfigure(self) -> None:
+        """End the watch."""
+        global _on_duty
+        _on_duty = None
+        if self._controls and self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _paths(self, worker: str) -> tuple[Path, Path]:
+        return Path(self._folder, f"{worker}.journal"), Path(self._folder, f"{worker}.trace")
+
+
+def _new_folder() -> str:
+    """A folder for journals; empty where none can be made."""
+    try:
+        return tempfile.mkdtemp(prefix="conformance-")
+    except OSError:
+        return ""
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT)
+
+
+def _indented(code: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in code.splitlines())
+
+
+def _read(journal: Path) -> object:
+    """The example in a journal; None if there is none, or not a whole one."""
+    with suppress(OSError, pickle.UnpicklingError, EOFError):
+        data = journal.read_bytes()
+        return pickle.loads(data[8 : 8 + int.from_bytes(data[:8])])
+    return None

@@ -1,0 +1,161 @@
+"""Nothing that was found is lost when torch, the disk or another run gets in the way."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from conformance.losses import LOSSES
+from conformance.report.record import read
+from reference import FORMATS
+from strategies import differentiations
+
+from .forked import run_pytest
+from .test_options import ROOT, pytest_of_the_suite
+from .test_report import FEW, VALUE, recorded
+
+SUM = "test_value[huber_loss-sum-float32-cpu]"
+# Does something the first time that a sum is asked for; what is not torch's own code can crash, too.
+BROKEN = """
+import ctypes, time, torch.nn.functional as F
+
+kept = F.huber_loss
+
+def huber_loss(*args, reduction="mean", **options):
+    if reduction == "sum":
+        {}
+    return kept(*args, reduction=reduction, **options)
+
+F.huber_loss = huber_loss
+"""
+SEGFAULT, HANG = "ctypes.string_at(0)", "time.sleep(1000)"
+# The disk is full from the end of the first test on: a file cannot become longer than it was then.
+FULL = """
+import resource, signal, pathlib
+
+def pytest_runtest_logreport(report):
+    if report.when == "call":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+"""
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=str)
+def test_a_journal_can_hold_every_example(loss: object) -> None:
+    form = FORMATS["float32"]
+
+    @settings(max_examples=50)
+    @given(differentiations(LOSSES[loss.name].cases(form, "mean"), form))  # type: ignore[attr-defined]
+    def survives(example: object) -> None:
+        assert repr(pickle.loads(pickle.dumps(example))) == repr(example)
+
+    survives()
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "words"),
+    [
+        (SEGFAULT, [], "crashed while running"),
+        (HANG, ["--hang", "2"], "torch did not answer within 2 s, so the process was ended."),
+    ],
+)
+def test_a_worker_that_ends_is_reported_with_its_case_and_the_run_goes_on(
+    tmp_path: Path, what: str, options: list[str], words: str
+) -> None:
+    record, run = recorded(tmp_path, VALUE, "-n", "2", *options, plugin=BROKEN.format(what))
+    outcomes = {cell.id.partition("::")[2]: cell for cell in record.cells}
+    dead = outcomes.pop(SUM)
+    assert len(outcomes) == 5
+    assert {cell.outcome for cell in outcomes.values()} <= {"conforms", "known"}
+    assert dead.outcome == "crashed"
+    assert "reduction='sum'" in dead.failure
+    for told in (dead.failure, run.stdout):
+        assert "import torch\n" in told
+        assert "    F.huber_loss(" in told
+        assert words in told
+    assert (" in huber_loss" in dead.failure) == (what == HANG)  # the stack of a crash is on standard error
+
+
+def test_a_hang_without_workers_ends_the_run_and_leaves_the_record(tmp_path: Path) -> None:
+    record, run = recorded(tmp_path, VALUE, "-n", "0", "--hang", "2", plugin=BROKEN.format(HANG))
+    assert run.returncode == 1
+    assert "Timeout (0:00:02)!" in run.stderr
+    assert record.incomplete_because == "it has not finished, or it was killed"
+
+
+def test_a_hang_is_none_where_each_example_is_quick(tmp_path: Path) -> None:
+    options = ["--hang", "1", "--examples", "30"]
+    record, _ = recorded(tmp_path, VALUE, "-n", "1", *options, plugin=BROKEN.format("time.sleep(0.05)"))
+    assert record.complete
+
+
+def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="the system has no limits for files")
+    record, run = recorded(tmp_path, VALUE, plugin=FULL)
+    assert not record.complete
+    assert "record.json cannot be written (File too large)" in run.stdout
+    assert run.stdout.count("cannot be written") == 1
+    assert "6 passed" in run.stdout
+    left = {path.name for path in (tmp_path / "report").iterdir()}
+    assert left <= {"record.json", "summary.md"}  # the latter is short enough
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc, which nobody can write to")
+def test_a_read_only_disk_is_told_in_a_line_before_anything_runs() -> None:
+    run = pytest_of_the_suite(VALUE, "--report=/proc/self", *FEW)
+    assert run.returncode == 4
+    (line,) = (line for line in run.stderr.splitlines() if "--report" in line)
+    assert "cannot be written" in line
+    assert "name a folder that can be written" in line
+    assert "passed" not in run.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc, which nobody can write to")
+def test_the_suite_runs_where_it_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", "/proc/self/hypothesis")
+    given = [VALUE, *FEW, "-n", "1", "-o", "cache_dir=/proc/self/cache"]
+    run = run_pytest(given, ROOT, os.environ, seconds=100)
+    assert "6 passed" in run.stdout, run.stdout
+
+
+@pytest.mark.parametrize("made", ["file", "folder"])
+def test_a_corrupt_example_database_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    storage = tmp_path / "storage"
+    if made == "file":
+        storage.write_bytes(b"\xff")
+    else:
+        for name in ("examples", "constants", "unicode_data", "charmap"):
+            (storage / name).parent.mkdir(exist_ok=True)
+            (storage / name).write_bytes(b"\xff\x00")
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(storage))
+    run = pytest_of_the_suite(VALUE, *FEW)
+    assert "6 passed" in run.stdout, run.stdout
+
+
+@pytest.mark.parametrize("folders", [("one", "two"), ("one", "one")])
+def test_two_runs_at_the_same_time_do_not_disturb_each_other(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    options = [VALUE, *FEW, "--examples", "50", "-n", "1"]
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(
+            pool.map(
+                lambda name: pytest_of_the_suite(*options, f"--report={tmp_path / name}", path=tmp_path),
+                folders,
+            )
+        )
+    assert all("6 passed" in run.stdout for run in runs)
+    records = [read(tmp_path / name) for name in folders]
+    assert all(record.complete for record in records)
+    assert records[0].cells[0].digest == records[1].cells[0].digest
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {
+        "record.json",
+        "report.html",
+        "summary.md",
+    }
