@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from conformance.losses import LOSSES
+from conformance.losses import LOSSES, Loss
 from conformance.report.record import read
 from reference import FORMATS
 from strategies import differentiations
@@ -44,12 +44,12 @@ def pytest_runtest_logreport(report):
 """
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=str)
-def test_a_journal_can_hold_every_example(loss: object) -> None:
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_journal_can_hold_every_example(loss: Loss) -> None:
     form = FORMATS["float32"]
 
     @settings(max_examples=50)
-    @given(differentiations(LOSSES[loss.name].cases(form, "mean"), form))  # type: ignore[attr-defined]
+    @given(differentiations(loss.cases(form, "mean"), form))
     def survives(example: object) -> None:
         assert repr(pickle.loads(pickle.dumps(example))) == repr(example)
 

@@ -12,7 +12,7 @@ import torch
 
 from conformance.losses import LOSSES
 
-from .saboteurs import KINDS, SABOTEURS, SEVERITIES
+from .saboteurs import KINDS, SABOTEURS, SEVERITIES, Saboteur
 from .saboteurs.__main__ import main
 from .saboteurs.campaign import Result, read_results, run_all, run_one, suite_digest
 from .saboteurs.power import goals_hold, markdown, rates
@@ -67,7 +67,7 @@ def test_the_table_has_all_kinds_severities_and_losses() -> None:
     assert sorted(map(str, rows)) == sorted(SABOTEURS)
 
 
-def results_of(outcomes: Sequence[str]) -> list[tuple[object, Result]]:
+def results_of(outcomes: Sequence[str]) -> list[tuple[Saboteur, Result]]:
     """Made-up results of the first saboteurs."""
     return [
         (saboteur, Result(name, "2.0", "abc", outcome, "test_value[x]", 10, 1.5))
@@ -76,13 +76,13 @@ def results_of(outcomes: Sequence[str]) -> list[tuple[object, Result]]:
 
 
 def test_a_moderate_survivor_is_short_of_the_goal() -> None:
-    assert goals_hold(results_of(["killed", "killed"]))  # type: ignore[arg-type]  # they are saboteurs
-    assert not goals_hold(results_of(["survived", "killed"]))  # type: ignore[arg-type]
-    assert rates(results_of(["survived", "killed"]))[-1] == ["all", "", "0/1", "1/1", "1/2"]  # type: ignore[arg-type]
+    assert goals_hold(results_of(["killed", "killed"]))
+    assert not goals_hold(results_of(["survived", "killed"]))
+    assert rates(results_of(["survived", "killed"]))[-1] == ["all", "", "0/1", "1/1", "1/2"]
 
 
 def test_the_page_names_survivors() -> None:
-    page = markdown(results_of(["survived", "killed", "failed"]))  # type: ignore[arg-type]
+    page = markdown(results_of(["survived", "killed", "failed"]))
     first, _, third = list(SABOTEURS)[:3]
     assert f"- {first} (precision, moderate): " in page
     assert f"- {third} (precision, moderate): " in page

@@ -149,6 +149,10 @@ SHOWN: dict[str, dict[str, Any]] = {
     "gaussian_nll_loss-data-dependent": {"input": PAIR[0], "target": PAIR[1], "var": np.ones(1)},
     "ctc_loss-ways-unsupported": {**CTC, **LENGTHS},
     "ctc_loss-func-grad": {**CTC, "input_lengths": (1,), "target_lengths": (1,), "reduction": "mean"},
+    "ctc_loss-strided-labels": {
+        "log_probs": -np.arange(3.0) * np.ones((1, 2, 1)), "targets": np.array([1, 2]),
+        "input_lengths": (1, 1), "target_lengths": (1, 1),
+    },
     "multi_margin_loss-meta-backward": {"input": ONE, "target": LABEL},
     "multilabel_margin_loss-meta-backward": {"input": ONE, "target": np.array([[0, 1]])},
     "multi_margin_loss-ways-shape": {"input": ONE[0], "target": np.array(0), "reduction": "none"},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import numpy as np
 
-from reference import Array
+from reference import Array, ctc_loss
 
 from ..judging import expect, judge
 from ..mismatch import Mismatch
@@ -69,31 +70,22 @@ def _lengths_are_numbers(mismatch: Mismatch) -> bool:
 
 
 def _labels_misread(mismatch: Mismatch) -> bool | Array:
-    """Which results are of a sequence of which other labels are read than those that are given.
+    """Which numbers are those of the labels that torch reads.
 
     The labels of a sequence begin after those of the ones before; torch counts these in elements of memory,
     and from there on in steps of the tensor.
     """
     given = arguments_of(mismatch)
-    targets, lengths = given["targets"], np.atleast_1d(given["target_lengths"])
-    if targets.ndim != 1 or mismatch.observed is None:
+    targets, lengths = given["targets"], np.atleast_1d(given["target_lengths"]).tolist()
+    if targets.ndim != 1 or not targets.size:
         return False
     if mismatch.way == "stepped":
-        memory = np.stack([targets, np.zeros_like(targets)], -1).ravel()
+        memory = np.stack([targets, np.full_like(targets, targets[0])], -1).ravel()
     else:  # the second of two targets for vmap
         memory = np.stack([targets[::-1], targets], -1).ravel()[1:]
-    starts = np.cumsum(lengths, dtype=int) - lengths
-    misread = np.array(
-        [
-            np.any(memory[start : start + 2 * length : 2] != targets[start : start + length])
-            for start, length in zip(starts.tolist(), lengths.tolist())
-        ]
-    )
-    if mismatch.of == "value":
-        return (
-            misread if reduced_by(mismatch, "none") and given["log_probs"].ndim > 2 else bool(misread.any())
-        )
-    return np.broadcast_to(misread[:, None], mismatch.observed.shape)
+    starts = accumulate(lengths, initial=0)
+    read = np.concatenate([memory[start : start + 2 * n : 2] for start, n in zip(starts, lengths)])
+    return computed_by(lambda targets, **others: ctc_loss(targets=read, **others))(mismatch)
 
 
 def _batch_of_one(mismatch: Mismatch) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .way import Way
 
-# A number that no argument holds stands around what a view shows; among labels it is one, because what reads
-# another as an index may leave its memory.
-GAP = "gap = lambda x: 77 if x.is_floating_point() else 0"
+# A number that no argument holds stands around what a view shows. Around labels the first of them does: what
+# takes another for an index may leave its memory.
+GAP = "gap = lambda x: 77 if x.is_floating_point() or not x.numel() else int(x.flatten()[0])"
 
 LAYOUTS = (
     Way("stepped", setup=GAP, layout="torch.stack([x, x.new_full(x.shape, gap(x))], -1)[..., 0]"),
