@@ -110,11 +110,16 @@ def _total(*terms: Any) -> Tracked:
     value = reduce(np.add, [part.value for part in parts])
     error = reduce(np.add, [part.error for part in parts])
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
-    peak = reduce(np.maximum, [part.peak for part in parts], np.where(np.isfinite(size), size, 0))
+    peak = reduce(np.maximum, [part.peak for part in parts], _finite(size, np.abs(value)))
     reach = reduce(Reach.plus, [part.reach for part in parts]).joined(np.abs(value), error)
     roundoff = (len(parts) - 1) * home.format.unit_roundoff
     error = error + roundoff / (1 - roundoff) * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, home.format)
+
+
+def _finite(off: Array, size: Array) -> Array:
+    """The size of a result with its error; without it if that is unbounded; 0 if the result is infinite."""
+    return np.where(np.isfinite(off), off, np.where(np.isfinite(size), size, 0))
 
 
 def _product(*factors: Any) -> Tracked:
@@ -130,10 +135,6 @@ def in_any_order(result: Tracked) -> Tracked:
     underflows = (reach.smallest < form.smallest_normal) & (result.error > 0)
     step = np.where(underflows, form.smallest_subnormal * np.maximum(reach.largest, 1), 0)
     return Tracked(result.value, result.error + step, result.peak, reach, form)
-
-
-def _with_derivative_of(value: Tracked, other: Callable[[], Any]) -> Tracked:
-    return value
 
 
 def _rounding(size: Array, format: Format, units: float = 1) -> Array:
@@ -168,7 +169,7 @@ def _result(
     """
     size = np.abs(value)
     off = size + error
-    peak = np.maximum(peak, np.where(np.isfinite(off), off, 0))  # an infinity may be the true value
+    peak = np.maximum(peak, _finite(off, size))
     total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
     reach = Reach.of(size, error) if reach is None else reach.joined(size, error)
     return Tracked(value, np.where(np.isfinite(value), total, 0), peak, reach, format)
@@ -300,8 +301,8 @@ def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
     value = np.asarray(np.sum(a.value, axis=axis, keepdims=keepdims))
     # Partial sums reach up to the sum of sizes, in some order; the accumulator has to hold them.
     peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
-    beyond = np.isfinite(sizes) & (sizes > FORMATS[a.format.accumulator].max)
-    peak = np.where(beyond, sizes, peak)
+    most = _finite(sizes, np.sum(np.abs(a.value), axis=axis, keepdims=keepdims))
+    peak = np.where(most > FORMATS[a.format.accumulator].max, most, peak)
     reach = a.reach.along(axis, keepdims, summed=True).joined(np.abs(value), error)
     if a.format.accumulator == a.format.name:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
@@ -389,7 +390,7 @@ Tracked.functions = {
     total: _total,
     product: _product,
     scatter: _scatter,
-    with_derivative_of: _with_derivative_of,
+    with_derivative_of: lambda value, other: value,
     **{
         func: partial(_each, func)
         for func in (np.broadcast_to, np.expand_dims, np.reshape, np.take_along_axis)
