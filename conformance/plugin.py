@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -318,6 +319,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there by now out of collections of garbage; torch alone is 165,000 objects."""
+    gc.freeze()
 
 
 def _loss_name(param: Any) -> str | None:

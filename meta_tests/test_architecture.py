@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("reference", "strategies", "conformance", "meta_tests")
+ROOMS = ("reference", "strategies", "conformance", "benchmarks", "meta_tests")
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for room in ROOMS

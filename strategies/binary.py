@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
 
-from reference import Format
+from reference import Array, Format
 
 from .building import build
 from .case import Case
@@ -15,11 +16,14 @@ from .shapes import Shape, elementwise
 from .values import probabilities, reals
 from .weights import weights
 
+MARGINS = st.sampled_from((1.0, 0.5, 2.0, 0.0, 0.1, -1.0, 1))
 
-def _weight_shapes(shape: Shape) -> st.SearchStrategy[Shape]:
-    """Shapes that broadcast to `shape`. Shrinks to `shape`."""
+
+@cache
+def _weights(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
+    """Weights whose shape broadcasts to `shape`. Shrinks to ones of that shape."""
     narrowed = [shape, shape[1:], (1,) * len(shape), (), (*shape[:-1], 1)[: len(shape)]]
-    return st.sampled_from(narrowed)
+    return st.sampled_from(narrowed).flatmap(lambda s: weights(format, s))
 
 
 @st.composite
@@ -30,7 +34,7 @@ def binary_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
         "input": draw(probabilities(format, shape)),
         "target": draw(probabilities(format, shape)),
     }
-    options: dict[str, Any] = {"weight": _weight_shapes(shape).flatmap(lambda s: weights(format, s))}
+    options: dict[str, Any] = {"weight": _weights(format, shape)}
     return build(draw, "binary_cross_entropy", format, reduction, operands, options)
 
 
@@ -43,8 +47,8 @@ def binary_cross_entropy_with_logits(draw: st.DrawFn, format: Format, reduction:
         "target": draw(probabilities(format, shape)),
     }
     options: dict[str, Any] = {
-        "weight": _weight_shapes(shape).flatmap(lambda s: weights(format, s)),
-        "pos_weight": _weight_shapes(shape).flatmap(lambda s: weights(format, s)),
+        "weight": _weights(format, shape),
+        "pos_weight": _weights(format, shape),
     }
     return build(draw, "binary_cross_entropy_with_logits", format, reduction, operands, options)
 
@@ -62,5 +66,5 @@ def hinge_embedding_loss(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     """Distances and labels 1 and -1, real or integer. Shrinks to one element, distance 0, label 1."""
     shape = draw(elementwise())
     operands = {"input": draw(reals(format, shape)), "target": draw(signs(shape))}
-    options: dict[str, Any] = {"margin": st.sampled_from((1.0, 0.5, 2.0, 0.0, 0.1, -1.0, 1))}
+    options: dict[str, Any] = {"margin": MARGINS}
     return build(draw, "hinge_embedding_loss", format, reduction, operands, options)

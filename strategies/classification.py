@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,26 @@ from .shapes import BATCHES, TAILS, Shape, class_counts, classified
 from .values import log_probabilities, probabilities, reals
 from .weights import weights
 
-SMOOTHINGS = (0.1, 0.0, 1.0, 0.5, 0.25)
+SMOOTHINGS = st.sampled_from((0.1, 0.0, 1.0, 0.5, 0.25))
+LINEAR_BATCHES = st.sampled_from((1, 2, 3, 0, 5, 17, None))
+LINEAR_CLASSES = st.sampled_from((2, 1, 3, 5, 9))
+LINEAR_POSITIONS = st.sampled_from(((), (), (2,), (2, 2)))
+FEATURES = st.sampled_from((1, 2, 3, *TAILS))
+FEWER_FEATURES = st.sampled_from((1, 2, 3, *TAILS[:9]))
+POWERS = st.sampled_from((1, 2))
+MARGINS = st.sampled_from((1.0, 0.5, 2.0, 0.0, 0.1, -1.0))
+ROWS = st.sampled_from((None, *BATCHES))
+POISONS = st.sampled_from((None, None, np.nan, np.inf, -np.inf))
 
 
+@cache
 @st.composite
 def _labels(draw: st.DrawFn, shape: Shape, classes: int) -> tuple[Array, dict[str, Any]]:
     """Labels, and the ignore_index they use if not the default: inside or outside the class range."""
     ignored = draw(st.sampled_from((None, -100, -1, 0, classes - 1, classes + 5)))
     if ignored is None:
         return draw(indices(shape, classes)), {}
-    labels = draw(indices(shape, classes, extra=[ignored]))
+    labels = draw(indices(shape, classes, extra=(ignored,)))
     if draw(st.integers(0, 7)) == 7:  # a batch that is ignored as a whole
         labels = np.full(shape, ignored, dtype=np.int64)
     return labels, {"ignore_index": ignored}
@@ -39,7 +50,7 @@ def _in_bytes(draw: st.DrawFn, labels: Array, input: Array) -> Array:
 
 def _poisoned(draw: st.DrawFn, x: Array, axis: int, labels: Array, ignore_index: int = -100) -> Array:
     """At times put nan and inf where a sample is ignored: they must not show anywhere."""
-    poison = draw(st.sampled_from((None, None, np.nan, np.inf, -np.inf)))
+    poison = draw(POISONS)
     if poison is None:
         return x
     return np.where(np.expand_dims(labels == ignore_index, axis), poison, x)
@@ -69,7 +80,7 @@ def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
         operands = {"input": x, "target": draw(probabilities(format, shape))}
     options = {
         "weight": weights(format, (shape[axis],)),
-        "label_smoothing": st.sampled_from(SMOOTHINGS),
+        "label_smoothing": SMOOTHINGS,
     }
     return build(draw, "cross_entropy", format, reduction, operands, options)
 
@@ -80,12 +91,12 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
 
     Shrinks to one feature, two classes, label 0.
     """
-    batch = draw(st.sampled_from((1, 2, 3, 0, 5, 17, None)))
-    classes = draw(st.sampled_from((2, 1, 3, 5, 9)))
-    positions = draw(st.sampled_from(((), (), (2,), (2, 2))))
+    batch = draw(LINEAR_BATCHES)
+    classes = draw(LINEAR_CLASSES)
+    positions = draw(LINEAR_POSITIONS)
     if batch is None:
         positions = ()
-    features = draw(st.sampled_from((1, 2, 3, *(TAILS[:9] if positions else TAILS))))
+    features = draw(FEWER_FEATURES if positions else FEATURES)
     samples = () if batch is None else (batch,)
     x = draw(reals(format, (*samples, features)))
     a = draw(reals(format, (classes, *positions, features)))
@@ -99,7 +110,7 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     options = {
         "linear_bias": reals(format, (classes, *positions)),
         "weight": weights(format, (classes,)),
-        "label_smoothing": st.sampled_from(SMOOTHINGS),
+        "label_smoothing": SMOOTHINGS,
     }
     return build(draw, "linear_cross_entropy", format, reduction, operands, options)
 
@@ -113,17 +124,18 @@ def multi_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
         "target": draw(indices(shape[:axis], shape[axis])),
     }
     options = {
-        "p": st.sampled_from((1, 2)),
-        "margin": st.sampled_from((1.0, 0.5, 2.0, 0.0, 0.1, -1.0)),
+        "p": POWERS,
+        "margin": MARGINS,
         "weight": weights(format, (shape[axis],)),
     }
     return build(draw, "multi_margin_loss", format, reduction, operands, options)
 
 
+@cache
 @st.composite
 def _rows(draw: st.DrawFn) -> Shape:
     """Shapes (C) and (N, C), wide or tall."""
-    batch = draw(st.sampled_from((None, *BATCHES)))
+    batch = draw(ROWS)
     classes = draw(class_counts(batch or 1))
     return (classes,) if batch is None else (batch, classes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from .values import reals
 # Numbers are drawn before it is known how many are needed, and repeated. A prime, so that they fall on other
 # elements in each row.
 PERIOD = 31
+# In place of what weighs nothing.
+POISONS = st.sampled_from((None, np.nan, np.inf, -np.inf))
+# Which arguments require no gradient, a bit for each.
+LEFT_OUT = st.sampled_from((0, 0, 0, 1, 2, 4, 3, 5))
 
 # Losses that are differentiated by the weight of elements.
 WEIGHT_VARIES = ("l1_loss", "mse_loss", "huber_loss", "multilabel_soft_margin_loss")
@@ -41,6 +46,7 @@ class Differentiation:
         return f"{self.case!r}, upstream {self.upstream.tolist()}, tangent {self.tangent.tolist()}"
 
 
+@cache
 def directions(format: Format) -> st.SearchStrategy[Array]:
     """Arrays to repeat: ones, or any numbers, zeros, negative and huge ones among them. Shrinks to ones."""
     return st.one_of(st.just(np.ones(1)), reals(format, (PERIOD,)))
@@ -58,13 +64,13 @@ def differentiations(
     case = draw(cases)
     mask = None if twice and case.loss in WEIGHT_VARIES else weightless(case)
     if mask is not None and np.any(mask):
-        number = draw(st.sampled_from((None, np.nan, np.inf, -np.inf)))
+        number = draw(POISONS)
         if number is not None:
             name, x = next(iter(case.arguments.items()))
             case = case.replacing(**{name: np.where(mask, number, x)})
     upstream = draw(directions(format))
     tangent = draw(directions(format)) if twice else np.ones(1)
-    return Differentiation(case, upstream, tangent, draw(st.sampled_from((0, 0, 0, 1, 2, 4, 3, 5))))
+    return Differentiation(case, upstream, tangent, draw(LEFT_OUT))
 
 
 def weightless(case: Case) -> Array | None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
 
-from reference import Format
+from reference import Array, Format
 
 from .building import build
 from .case import Case
 from .shapes import Shape, elementwise, pairs
 from .values import log_probabilities, non_negatives, probabilities, reals
+
+POISSON_EPS = st.sampled_from((1e-8, 1e-3, 0.5))
+GAUSSIAN_EPS = st.sampled_from((1e-6, 1e-3, 0.5))
+# In place of an array of variances.
+NUMBERS = st.sampled_from((None, None, None, 1.0, 0.5, 0.0))
 
 
 @st.composite
@@ -28,19 +34,20 @@ def poisson_nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
         operands["log_input"] = False
     options: dict[str, Any] = {
         "full": st.booleans(),
-        "eps": st.sampled_from((1e-8, 1e-3, 0.5)),
+        "eps": POISSON_EPS,
     }
     if log_input:
         options["log_input"] = st.just(True)
     return build(draw, "poisson_nll_loss", format, reduction, operands, options)
 
 
-def _variance_shapes(shape: Shape) -> st.SearchStrategy[Shape]:
-    """Shapes that the documentation allows for variances of input of `shape`. Shrinks to `shape`."""
+@cache
+def _variances(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
+    """Variances of input of `shape`, in the shapes that are documented. Shrinks to zeros of that shape."""
     allowed = [shape]
     if shape:
         allowed += [shape[:-1], (*shape[:-1], 1), (1, *shape[1:])]
-    return st.sampled_from(allowed)
+    return st.sampled_from(allowed).flatmap(lambda s: non_negatives(format, s))
 
 
 @st.composite
@@ -51,8 +58,8 @@ def gaussian_nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """
     shape = draw(elementwise())
     target_shape = draw(st.sampled_from((shape, shape, shape, (1, *shape[1:]) if shape else shape)))
-    array = draw(_variance_shapes(shape).flatmap(lambda s: non_negatives(format, s)))
-    var = draw(st.sampled_from((None, None, None, 1.0, 0.5, 0.0)))
+    array = draw(_variances(format, shape))
+    var = draw(NUMBERS)
     operands = {
         "input": draw(reals(format, shape)),
         "target": draw(reals(format, target_shape)),
@@ -60,7 +67,7 @@ def gaussian_nll_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     }
     options: dict[str, Any] = {
         "full": st.booleans(),
-        "eps": st.sampled_from((1e-6, 1e-3, 0.5)),
+        "eps": GAUSSIAN_EPS,
     }
     return build(draw, "gaussian_nll_loss", format, reduction, operands, options)
 

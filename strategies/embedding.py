@@ -15,7 +15,14 @@ from .labels import signs
 from .shapes import elementwise, vectors
 from .values import reals
 
-MARGINS = (1.0, 0.5, 2.0, 0.1, 5)
+RELATIONS = st.sampled_from(("any", "any", "any", "any", "any", "equal", "opposite", "orthogonal"))
+COSINE_MARGINS = st.sampled_from((0.0, 0.5, -0.5, 0.1, 1.0, -1.0))
+RANKING_MARGINS = st.sampled_from((0.0, 1.0, 0.5, 0.1, -1.0, 0))
+# How many of the three vectors are equal to the first.
+EQUAL = st.sampled_from((0, 0, 0, 0, 0, 1, 1, 2))
+MARGINS = st.sampled_from((1.0, 0.5, 2.0, 0.1, 5))
+NORMS = st.sampled_from((2.0, 1.0, 3.0, np.inf, 1.5, 2))
+EPS = st.sampled_from((1e-6, 0.0, 1e-3))
 
 
 def manhattan(x: Array, y: Array) -> Array:
@@ -41,6 +48,7 @@ DISTANCES = (
     Distance("lambda x, y: ((x - y) * (x - y)).sum(-1)", squared_euclidean),
     Distance("lambda x, y: (x - y).abs().amax(-1)", chebyshev),
 )
+FUNCTIONS = st.sampled_from((None, *DISTANCES))
 
 
 @st.composite
@@ -48,7 +56,7 @@ def cosine_embedding_loss(draw: st.DrawFn, format: Format, reduction: str) -> Ca
     """Two vectors and a label 1 or -1; equal and zero vectors are frequent. Shrinks to zeros."""
     shape = draw(vectors())
     a, b = draw(reals(format, shape)), draw(reals(format, shape))
-    relation = draw(st.sampled_from(("any", "any", "any", "any", "any", "equal", "opposite", "orthogonal")))
+    relation = draw(RELATIONS)
     if relation == "equal":
         b = a.copy()
     elif relation == "opposite":
@@ -61,7 +69,7 @@ def cosine_embedding_loss(draw: st.DrawFn, format: Format, reduction: str) -> Ca
         "input2": b,
         "target": draw(signs(shape[:-1])),
     }
-    options: dict[str, Any] = {"margin": st.sampled_from((0.0, 0.5, -0.5, 0.1, 1.0, -1.0))}
+    options: dict[str, Any] = {"margin": COSINE_MARGINS}
     return build(draw, "cosine_embedding_loss", format, reduction, operands, options)
 
 
@@ -74,14 +82,14 @@ def margin_ranking_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case
         "input2": draw(reals(format, shape)),
         "target": draw(signs(shape)),
     }
-    options: dict[str, Any] = {"margin": st.sampled_from((0.0, 1.0, 0.5, 0.1, -1.0, 0))}
+    options: dict[str, Any] = {"margin": RANKING_MARGINS}
     return build(draw, "margin_ranking_loss", format, reduction, operands, options)
 
 
 def _triplet(draw: st.DrawFn, format: Format) -> dict[str, Any]:
     shape = draw(vectors((2, 3, 2), (1, 2, 1)))
     anchor, positive, negative = (draw(reals(format, shape)) for _ in range(3))
-    equal = draw(st.sampled_from((0, 0, 0, 0, 0, 1, 1, 2)))
+    equal = draw(EQUAL)
     return {
         "anchor": anchor,
         "positive": anchor.copy() if equal >= 1 else positive,
@@ -93,9 +101,9 @@ def _triplet(draw: st.DrawFn, format: Format) -> dict[str, Any]:
 def triplet_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Three vectors; equal ones are frequent. Shrinks to one dimension, all zero."""
     options: dict[str, Any] = {
-        "margin": st.sampled_from(MARGINS),
-        "p": st.sampled_from((2.0, 1.0, 3.0, np.inf, 1.5, 2)),
-        "eps": st.sampled_from((1e-6, 0.0, 1e-3)),
+        "margin": MARGINS,
+        "p": NORMS,
+        "eps": EPS,
         "swap": st.booleans(),
     }
     return build(draw, "triplet_margin_loss", format, reduction, _triplet(draw, format), options)
@@ -105,8 +113,8 @@ def triplet_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case
 def triplet_margin_with_distance_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Three vectors and one of several distances. Shrinks to one dimension, all zero."""
     options: dict[str, Any] = {
-        "distance_function": st.sampled_from((None, *DISTANCES)),
-        "margin": st.sampled_from(MARGINS),
+        "distance_function": FUNCTIONS,
+        "margin": MARGINS,
         "swap": st.booleans(),
     }
     operands = _triplet(draw, format)

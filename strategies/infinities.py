@@ -31,6 +31,7 @@ WITHOUT_ENDS: dict[str, tuple[str, ...]] = {
 }
 BELOW_ZERO = ("nll_loss", "kl_div", "ctc_loss")
 PERIOD = 7
+PATTERNS = st.binary(min_size=PERIOD, max_size=PERIOD)
 
 
 @st.composite
@@ -44,6 +45,6 @@ def with_infinities(draw: st.DrawFn, cases: st.SearchStrategy[Case]) -> Case:
     x: Array = case.arguments[name]
     signed = (-np.inf, np.nan) if case.loss in BELOW_ZERO else (-np.inf, np.inf, np.nan)
     kinds = np.array([0.0, 0.0, 0.0, *signed])
-    pattern = kinds[np.frombuffer(draw(st.binary(min_size=PERIOD, max_size=PERIOD)), np.uint8) % len(kinds)]
+    pattern = kinds[np.frombuffer(draw(PATTERNS), np.uint8) % len(kinds)]
     replaced = np.resize(pattern, x.shape)
     return case.replacing(**{name: np.where(replaced == 0, x, replaced)})

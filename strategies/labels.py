@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,14 @@ SIGNED = (np.int64, np.int32, np.int16, np.int8)
 INTEGERS = (*SIGNED, np.uint8)
 
 
-def dtypes(options: Sequence[npt.DTypeLike] = INTEGERS) -> st.SearchStrategy[npt.DTypeLike]:
+@cache
+def dtypes(options: tuple[npt.DTypeLike, ...] = INTEGERS) -> st.SearchStrategy[npt.DTypeLike]:
     """Integer dtypes. Shrinks to the first."""
     return st.sampled_from(options)
 
 
-def indices(shape: Shape, classes: int, *, extra: Sequence[int] = ()) -> st.SearchStrategy[Array]:
+@cache
+def indices(shape: Shape, classes: int, *, extra: tuple[int, ...] = ()) -> st.SearchStrategy[Array]:
     """Arrays of class indices in [0, classes), int64. Shrinks to class 0.
 
     Args:
@@ -35,13 +37,14 @@ def indices(shape: Shape, classes: int, *, extra: Sequence[int] = ()) -> st.Sear
     return choices(shape, np.array(table + often or [0], dtype=np.int64))
 
 
-@st.composite
-def signs(draw: st.DrawFn, shape: Shape, *, zero: bool = False) -> Array:
+@cache
+def signs(shape: Shape, *, zero: bool = False) -> st.SearchStrategy[Array]:
     """Arrays of 1 and -1 (or, if `zero`, 1 and 0), real or integer. Shrinks to ones, real."""
-    array = draw(choices(shape, [1, 0] if zero else [1, -1]))
-    return array.astype(draw(st.sampled_from((np.float64, np.float64, np.float64, *SIGNED))))
+    of_dtype = st.tuples(choices(shape, [1, 0] if zero else [1, -1]), dtypes((*[np.float64] * 3, *SIGNED)))
+    return of_dtype.map(lambda drawn: drawn[0].astype(drawn[1]))
 
 
+@cache
 def label_sets(shape: Shape) -> st.SearchStrategy[Array]:
     """Arrays whose last axis lists classes up to a -1; later ones count for nothing. int64.
 

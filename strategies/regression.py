@@ -15,6 +15,7 @@ from .values import reals
 from .weights import weights
 
 THRESHOLDS = (1.0, 0.5, 2.0, 0.1, 3.0, 1e-3, 100.0)
+BETAS, DELTAS = st.sampled_from((*THRESHOLDS, 0.0, 0)), st.sampled_from(THRESHOLDS)
 
 
 def _operands(draw: st.DrawFn, format: Format) -> tuple[dict[str, Any], Shape]:
@@ -43,7 +44,7 @@ def mse_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
 def smooth_l1_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Any two broadcastable arrays; beta 0 included, and differences of just beta. Shrinks to zeros."""
     operands, _ = _operands(draw, format)
-    options: dict[str, Any] = {"beta": st.sampled_from((*THRESHOLDS, 0.0, 0))}
+    options: dict[str, Any] = {"beta": BETAS}
     return build(draw, "smooth_l1_loss", format, reduction, operands, options)
 
 
@@ -52,7 +53,7 @@ def huber_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Any two broadcastable arrays, differences of just delta included. Shrinks to zeros."""
     operands, shape = _operands(draw, format)
     options: dict[str, Any] = {
-        "delta": st.sampled_from(THRESHOLDS),
+        "delta": DELTAS,
         "weight": weights(format, shape),
     }
     return build(draw, "huber_loss", format, reduction, operands, options)

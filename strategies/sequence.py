@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,21 @@ from .case import Case
 from .labels import dtypes
 from .values import choices, log_probabilities
 
+FRAMES = st.sampled_from((1, 2, 3, 4, 6, 8, 17))
+CLASSES = st.sampled_from((2, 3, 1, 4, 6))
+SEQUENCES = st.sampled_from((1, 2, 3, 5))
+LABELS = st.sampled_from((0, 1, 2, 3, 5))
 # What is large in one case of eight.
-LARGE = (*[""] * 28, "frames", "sequences", "classes", "labels")
+LARGE = st.sampled_from((*[""] * 28, "frames", "sequences", "classes", "labels"))
 MANY = 70
 # As many numbers as Hypothesis draws for a case without giving it up.
 MOST = 1500
 
 
-def _lengths(draw: st.DrawFn, batch: int, most: int) -> Array:
+@cache
+def _lengths(batch: int, most: int) -> st.SearchStrategy[Array]:
     """One length for each sequence; the longest is frequent. Shrinks to `most` throughout."""
-    return draw(choices((batch,), [most, *range(most + 1)]))
+    return choices((batch,), [most, *range(most + 1)])
 
 
 @st.composite
@@ -33,11 +39,11 @@ def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     Repeated labels, empty targets, no frames and impossible alignments are frequent. Shrinks to one
     frame, two classes and no label.
     """
-    steps = draw(st.sampled_from((1, 2, 3, 4, 6, 8, 17)))
-    classes = draw(st.sampled_from((2, 3, 1, 4, 6)))
-    batch = draw(st.sampled_from((1, 2, 3, 5)))
-    longest = draw(st.sampled_from((0, 1, 2, 3, 5)))
-    large = draw(st.sampled_from(LARGE))
+    steps = draw(FRAMES)
+    classes = draw(CLASSES)
+    batch = draw(SEQUENCES)
+    longest = draw(LABELS)
+    large = draw(LARGE)
     if large == "frames" and MANY * batch * classes <= MOST:
         steps = MANY
     elif large == "sequences" and steps * MANY * classes <= MOST:
@@ -55,7 +61,7 @@ def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
 
     labels = [label for label in range(classes) if label != blank]
     padded = draw(choices((batch, longest), labels or [0]))
-    frames, lengths = _lengths(draw, batch, steps), _lengths(draw, batch, longest)
+    frames, lengths = draw(_lengths(batch, steps)), draw(_lengths(batch, longest))
     concatenated = draw(st.booleans()) or unbatched
     targets = np.concatenate([row[:n] for row, n in zip(padded, lengths)]) if concatenated else padded
     x = draw(log_probabilities(format, (steps, batch, classes)))

@@ -5,6 +5,7 @@ Each strategy is one draw from a table that begins with the simplest shape, so i
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeAlias
 
 from hypothesis import strategies as st
@@ -31,38 +32,45 @@ BROADCAST: tuple[tuple[Shape, Shape], ...] = (
 BATCHES = (1, 2, 3, 0, 4, 5, 9, 17, 33, 65, 70)
 CLASSES = (2, 1, 3, 4, 5, *TAILS)
 POSITIONS: tuple[Shape, ...] = ((), (), (), (1,), (2,), (2, 3), (9,), (0,), (1, 2, 2))
+OR_UNBATCHED = st.sampled_from((*BATCHES, None, None))
+WITH_POSITIONS, WITHOUT = st.sampled_from(POSITIONS), st.just(())
 
 
+@cache
 def elementwise() -> st.SearchStrategy[Shape]:
     """Shapes of losses that take any shape: 0-d, empty, and vector tails among them. Shrinks to (1,)."""
     return st.sampled_from(ELEMENTWISE)
 
 
+@cache
 def pairs() -> st.SearchStrategy[tuple[Shape, Shape]]:
     """Two shapes, mostly equal, at times only broadcastable. Shrinks to (1,) twice."""
     return st.sampled_from([(shape, shape) for shape in ELEMENTWISE] + list(BROADCAST))
 
 
+@cache
 def class_counts(samples: int) -> st.SearchStrategy[int]:
     """Numbers of classes for that many samples; few where these are many. Shrinks to 2."""
     # Beyond 8 KiB in all, Hypothesis gives a case up; probabilities take as much as the logits.
     return st.sampled_from([classes for classes in CLASSES if samples * classes <= 1500])
 
 
+@cache
 @st.composite
 def classified(draw: st.DrawFn, *, positions: bool = True) -> tuple[Shape, int]:
     """Shapes with a class axis, and which axis it is: (C), (N, C) or, with `positions`, (N, C, d_1, ...).
 
     Shrinks to (1, 2).
     """
-    batch = draw(st.sampled_from((*BATCHES, None, None)))
+    batch = draw(OR_UNBATCHED)
     classes = draw(class_counts(batch or 1))
-    rest = draw(st.sampled_from(POSITIONS if positions else [()]))
+    rest = draw(WITH_POSITIONS if positions else WITHOUT)
     if batch is None:
         return (classes,), 0
     return (batch, classes, *(rest if batch * classes <= 80 else ())), 1
 
 
+@cache
 def vectors(*more: Shape) -> st.SearchStrategy[Shape]:
     """Shapes (D) and (N, D) of embeddings, and `more`. Shrinks to (1,)."""
     sizes = ((1,), (2,), (3,), (8,), (17,), (65,))

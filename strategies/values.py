@@ -8,7 +8,7 @@ entry 0 is always the simplest number, so shrinking the bytes to zero shrinks th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -108,15 +108,18 @@ def _table(format: Format, domain: Domain, regime: Regime) -> Array:
     return np.clip(format.nearest(table), -format.max, format.max)
 
 
-@st.composite
+@cache
 def _arrays(
-    draw: st.DrawFn, format: Format, shape: Shape, domain: Domain, regimes: Sequence[Regime]
-) -> Array:
-    size = math.prod(shape)
-    table = _table(format, domain, draw(st.sampled_from(regimes)))
-    codes = np.frombuffer(draw(st.binary(min_size=2 * size, max_size=2 * size)), dtype=">u2")
-    values: Array = table[codes % ENTRIES].reshape(shape)
-    return values
+    format: Format, shape: Shape, domain: Domain, regimes: tuple[Regime, ...]
+) -> st.SearchStrategy[Array]:
+    size = 2 * math.prod(shape)
+
+    def decoded(drawn: tuple[Regime, bytes]) -> Array:
+        regime, codes = drawn
+        values: Array = _table(format, domain, regime)[np.frombuffer(codes, dtype=">u2") % ENTRIES]
+        return values.reshape(shape)
+
+    return st.tuples(st.sampled_from(regimes), st.binary(min_size=size, max_size=size)).map(decoded)
 
 
 def reals(format: Format, shape: Shape) -> st.SearchStrategy[Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from .shapes import Shape
 from .values import choices, non_negatives
 
 
+@cache
 def weights(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
     """Arrays of weights. Shrinks to ones."""
     ones = st.just(np.ones(shape))

@@ -1,0 +1,1 @@
+"""How fast the suite is, and where its time goes: ``python -m benchmarks``."""
