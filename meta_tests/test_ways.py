@@ -131,6 +131,7 @@ EMPTY = {"input": np.zeros(0), "target": np.zeros(0), "reduction": "mean"}
 WEIGHED = {"input": np.zeros(1), "target": np.ones(1), "weight": np.full(1, 3.0), "reduction": "sum"}
 LENGTHS = {"input_lengths": np.ones(1, np.int64), "target_lengths": np.ones(1, np.int64)}
 CTC = {"log_probs": np.zeros((1, 1, 2)), "targets": np.ones((1, 1), np.int64)}
+HINGES = {"input": FORMATS["float32"].nearest(np.array([[0.0, 1.7e38]] * 3)), "reduction": "mean"}
 SHOWN: dict[str, dict[str, Any]] = {
     "l1_loss-weight-lost": WEIGHED,
     "nll_loss-gradient-layout": {"input": np.zeros((2, 2, 2, 2)), "target": np.zeros((2, 2, 2), np.int64)},
@@ -155,6 +156,8 @@ SHOWN: dict[str, dict[str, Any]] = {
     },
     "multi_margin_loss-meta-backward": {"input": ONE, "target": LABEL},
     "multilabel_margin_loss-meta-backward": {"input": ONE, "target": np.array([[0, 1]])},
+    "multi_margin_loss-ways-overflow": {**HINGES, "target": np.zeros(3, np.int64)},
+    "multilabel_margin_loss-ways-overflow": {**HINGES, "target": np.array([[0, -1]] * 3)},
     "multi_margin_loss-ways-shape": {"input": ONE[0], "target": np.array(0), "reduction": "none"},
     "multilabel_margin_loss-ways-shape": {
         "input": ONE[0], "target": np.array([0, 1]), "reduction": "none"

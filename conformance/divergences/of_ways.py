@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import accumulate
 
@@ -17,11 +18,14 @@ from .record import Divergence, arguments_of, explained, reduced_by
 OVERRIDES = ("function_mode", "subclass", "device_context", "default_device")
 FUNCTORCH = ("vmap", "vmap_last", "vmap_first", "vmap_of_grad")
 ONE_GRAPH = ("compile_aot_eager", "compile_aot_eager_dynamic")
-AOT = (*ONE_GRAPH, "compile_aot_eager_in_parts")
+IN_PARTS = "compile_aot_eager_in_parts"
+AOT = (*ONE_GRAPH, IN_PARTS)
 INDUCTOR = ("compile_inductor", "compile_inductor_dynamic")
 COMPILED = ("compile_eager", "compile_eager_dynamic", *ONE_GRAPH, *INDUCTOR, "export")
 DYNAMIC = tuple(way for way in COMPILED if way.endswith("_dynamic"))
 WITHOUT_DATA = ("meta", "fake")
+# Three samples whose hinges overflow only together.
+ROWS = "torch.tensor([[0.0, 1.7e38]] * 3)"
 AUTOCAST = ("autocast_bfloat16", "autocast_float16")
 
 
@@ -88,6 +92,15 @@ def _labels_misread(mismatch: Mismatch) -> bool | Array:
     return computed_by(lambda targets, **others: ctc_loss(targets=read, **others))(mismatch)
 
 
+def _hinges_overflow(mismatch: Mismatch) -> bool:
+    """The result is infinite, and the sum over all samples and classes is beyond the range."""
+    if mismatch.worst is None or mismatch.worst.kind != "overflow" or reduced_by(mismatch, "none"):
+        return False
+    losses = expect(mismatch.loss, mismatch.case.replacing(reduction="sum"))
+    classes = arguments_of(mismatch)["input"].shape[-1]
+    return bool(losses.value * classes > 0.99 * mismatch.case.format.max)
+
+
 def _batch_of_one(mismatch: Mismatch) -> bool:
     """The loss of one sample without a batch is said to be a vector."""
     one = arguments_of(mismatch)["input"].ndim < 2 and reduced_by(mismatch, "none")
@@ -105,7 +118,19 @@ def _bytes(loss: str) -> Divergence:
         f"{loss}-ways-uint8", loss, "error", _bytes_refused,
         "labels may be uint8, as in the plain call; vmap, the compilers and tensors without data refuse them",
         f"torch.vmap(F.{loss})(torch.zeros(1, 1, 2), torch.zeros(1, 1).byte()).isnan().sum()",
-        "RuntimeError", 0.0, of="way", ways=(*FUNCTORCH, *COMPILED, *WITHOUT_DATA),
+        "RuntimeError", 0.0, of="way", ways=(*FUNCTORCH, *COMPILED, IN_PARTS, *WITHOUT_DATA),
+    )  # fmt: skip
+
+
+def _sum_of_all(loss: str, kernel: str, target: str) -> Divergence:
+    return Divergence(
+        f"{loss}-ways-overflow", loss, "overflow", _hinges_overflow,
+        "compiled, the hinges of all samples and classes are summed before anything is divided, and overflow "
+        "where the kernel's results do not",
+        "from torch._decomp import decomposition_table as table\n"
+        f"result = table[torch.ops.aten.{kernel}.default]({ROWS}, {target})\n"
+        "result[0] if isinstance(result, tuple) else result",
+        math.inf, 8.5e37, of="way", ways=(*AOT, *INDUCTOR),
     )  # fmt: skip
 
 
@@ -254,6 +279,10 @@ DIVERGENCES: tuple[Divergence, ...] = (
     ),
     _no_meta_backward("multi_margin_loss", "torch.zeros(1, dtype=torch.long, device='meta')"),
     _no_meta_backward("multilabel_margin_loss", "torch.zeros(1, 2, dtype=torch.long, device='meta')"),
+    _sum_of_all("multi_margin_loss", "multi_margin_loss", "torch.zeros(3, dtype=torch.long)"),
+    _sum_of_all(
+        "multilabel_margin_loss", "multilabel_margin_loss_forward", "torch.tensor([[0, -1]] * 3), 1"
+    ),
     _vector_for_number("multi_margin_loss", "torch.zeros((), dtype=torch.long, device='meta')"),
     _vector_for_number("multilabel_margin_loss", "torch.zeros(2, dtype=torch.long, device='meta')"),
 )  # fmt: skip

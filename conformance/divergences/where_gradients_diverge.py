@@ -111,11 +111,15 @@ def beyond_the_clamp(m: GradientMismatch) -> bool | Array:
 
 
 def numerator_vanishes(m: GradientMismatch) -> bool | Array:
-    """Elements that are off by no more than one spacing of subnormal numbers, divided by x (1 - x)."""
+    """Elements that are off by no more than one spacing of subnormal numbers, divided by x (1 - x).
+
+    The weight multiplies what is left of that.
+    """
     if m.expected is None or m.observed is None or m.argument != "input":
         return False
     x = m.case.arguments["input"]
-    step = m.case.format.smallest_subnormal / np.maximum(x * (1 - x), 1e-12)
+    weight = np.maximum(arguments_of(m).get("weight", 1.0), 1)
+    step = weight * m.case.format.smallest_subnormal / np.maximum(x * (1 - x), 1e-12)
     return np.asarray(np.abs(m.observed - m.expected.value) <= m.expected.bound + step)
 
 
