@@ -105,9 +105,10 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
     batch, size = labels.shape
     states = np.full((batch, 2 * size + 1), blank)  # a blank before, between and after the labels
     states[:, 1::2] = labels
-    # A label may follow the one two states before, unless that is the same.
-    skips = np.zeros(states.shape, dtype=bool)
-    skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+    # A state follows itself, the one before, and the one two before unless that has the same label.
+    follows = np.ones((batch, 3, states.shape[1]), dtype=bool)
+    follows[:, 2, :3] = follows[:, 2, ::2] = False
+    follows[:, 2, 3::2] = labels[:, 1:] != labels[:, :-1]
 
     def pull(c: Array, x: Array, y: Array) -> Array:
         # As exp(log alpha + log beta - y + loss) the derivative is rounded more than along the recursion:
@@ -121,32 +122,27 @@ def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int)
 
     nothing = np.full((batch, 2), -np.inf, dtype=x.dtype)
     position = np.arange(states.shape[1])
+    sources = position + np.array([[2], [1], [0]])  # counted from where `nothing` begins
     # Without a frame, only a target without a label is spelt, with probability 1.
     alpha = np.broadcast_to(np.where(position == 0, 0.0, -np.inf).astype(x.dtype), states.shape)
-    for t in range(x.shape[0]):
+    for t in range(int(np.max(frames, initial=0))):
         if t == 0:
             step = np.where(position < 2, emitted[0], -np.inf)
         else:
-            before = np.concatenate([nothing, alpha], axis=1)
-            skipped = np.where(skips, before[:, :-2], -np.inf)
-            step = _log_sum_exp(alpha, before[:, 1:-1], skipped) + emitted[t]
+            before = np.concatenate([nothing, alpha], axis=1)[:, sources]
+            step = _log_sum_exp(np.where(follows, before, -np.inf)) + emitted[t]
         alpha = np.where((t < frames)[:, None], step, alpha)
 
     # A target ends in its last label or in the blank behind it.
     last = 2 * lengths[:, None]
     ends = np.take_along_axis(alpha, np.concatenate([last, np.maximum(last - 1, 0)], axis=1), axis=1)
-    nll = -_log_sum_exp(ends[:, 0], np.where(lengths > 0, ends[:, 1], -np.inf))
+    nll = -_log_sum_exp(np.where((lengths > 0)[:, None] | [True, False], ends, -np.inf))
     return nll
 
 
-def _log_sum_exp(*terms: Array) -> Array:
-    """Logarithm of the sum of exponentials, elementwise; -inf where all terms are."""
-    shift = constant(terms[0])
-    for term in terms[1:]:
-        shift = np.maximum(shift, constant(term))
+def _log_sum_exp(terms: Array) -> Array:
+    """Logarithm of the sum of exponentials along axis 1; -inf where all terms are."""
+    shift = np.max(constant(terms), axis=1, keepdims=True)
     shift = np.where(np.isfinite(shift), shift, 0.0)
-    sizes = np.exp(terms[0] - shift)
-    for term in terms[1:]:
-        sizes = sizes + np.exp(term - shift)
-    result: Array = np.log(sizes) + shift
+    result: Array = np.log(np.sum(np.exp(terms - shift), axis=1)) + shift[:, 0]
     return result
