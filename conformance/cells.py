@@ -84,8 +84,12 @@ def run_drawn(
     @given(drawn)
     def conforms(case: T) -> None:
         watch.note(case)
-        with tally.counting():
-            check(case)
+        try:
+            with tally.counting():
+                check(case)
+        except BaseException:  # a failed check is no Exception
+            watch.leave_if_spent(cell.device)  # before anything simpler is made of an error that stays
+            raise
         tally.finish_example()
         if aims:
             tally.aim()

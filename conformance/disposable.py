@@ -121,8 +121,8 @@ def _write(journal: Path, **line: Any) -> None:
         os.fsync(file.fileno())
 
 
-def _is_spent(device: str) -> bool:
-    """Whether an error outlives its call, as an assertion on an accelerator does."""
+def is_spent(device: str) -> bool:
+    """Whether an error outlived its call, as an assertion in a kernel of an accelerator does."""
     try:
         torch.zeros(1, device=device).item()
     except RuntimeError:
@@ -144,7 +144,7 @@ def main(journal: Path, device: str, seconds: float) -> None:
             outcome = attempt(call, device)
             faulthandler.cancel_dump_traceback_later()
             _write(journal, call=call, outcome=asdict(outcome))
-            if outcome.classes and _is_spent(device):
+            if outcome.classes and is_spent(device):
                 return
 
 

@@ -31,6 +31,14 @@ def note(example: object) -> None:
         _on_duty.note(example)
 
 
+def leave_if_spent(device: str) -> None:
+    """End this process if a device gives nothing but errors from now on, which are no verdict on any loss."""
+    from .disposable import is_spent  # imports torch, of which the plugin makes sure first
+
+    if _on_duty and device != "cpu" and is_spent(device):
+        _on_duty.leave(f"{device} gives nothing but errors after this case, so the process was ended.")
+
+
 class Watch:
     """A plugin of pytest: a worker's keeps a journal, and the one in control of workers reads it.
 
@@ -66,6 +74,11 @@ class Watch:
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._trace)
             self._armed = now
 
+    def leave(self, reason: str) -> None:
+        """End this process, and tell why."""
+        os.write(self._trace, f"{reason}\n".encode())
+        os._exit(1)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Iterator[None]:
         """Watch one test, which begins without an example."""
@@ -93,9 +106,10 @@ class Watch:
             code = f"{INTRODUCTION}{getattr(example, 'case', example)!r}"
             told += ["The process ended in this case, or in a gradient of it:", "", _indented(code), ""]
         with suppress(OSError):
-            stack = trace.read_text()
-            if stack:
-                told += [stack, f"torch did not answer within {self._seconds} s, so the process was ended."]
+            text = trace.read_text()
+            told += [text] if text else []
+            if text.startswith("Timeout"):
+                told += [f"torch did not answer within {self._seconds} s, so the process was ended."]
         report.longrepr = "\n".join([*told, str(report.longrepr)])
 
     def pytest_unconfigure(self) -> None:

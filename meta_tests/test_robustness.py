@@ -16,6 +16,8 @@ from reference import FORMATS
 from strategies import differentiations
 
 from .forked import run_pytest
+from .test_devices import DEVICE
+from .test_devices import pytestmark as TOY
 from .test_options import ROOT, pytest_of_the_suite
 from .test_report import FEW, VALUE, recorded
 
@@ -34,6 +36,18 @@ def huber_loss(*args, reduction="mean", **options):
 F.huber_loss = huber_loss
 """
 SEGFAULT, HANG = "ctypes.string_at(0)", "time.sleep(1000)"
+# An assertion in a kernel spoils the device for whatever follows.
+SPENT = (
+    BROKEN.format("""F.huber_loss = torch.zeros = refuse; refuse()""")
+    .replace(
+        "F.huber_loss = huber_loss",
+        """def refuse(*args, **options):
+    raise RuntimeError("device-side assert triggered")
+
+F.huber_loss = huber_loss""",
+    )
+    .replace("import ctypes", "import torch, ctypes")
+)
 # The disk is full from the end of the first test on: a file cannot become longer than it was then.
 FULL = """
 import resource, signal, pathlib
@@ -78,6 +92,19 @@ def test_a_worker_that_ends_is_reported_with_its_case_and_the_run_goes_on(
         assert "    F.huber_loss(" in told
         assert words in told
     assert (" in huber_loss" in dead.failure) == (what == HANG)  # the stack of a crash is on standard error
+
+
+@TOY
+def test_a_device_that_is_spent_is_reported_with_the_case_that_spent_it(tmp_path: Path) -> None:
+    options = ["-p", DEVICE, "--device", "toy", "-n", "1"]
+    record, _ = recorded(tmp_path, VALUE, *options, plugin=SPENT)
+    outcomes = {cell.id.partition("::")[2]: cell for cell in record.cells if cell.device == "toy"}
+    dead = outcomes.pop(SUM.replace("cpu", "toy"))
+    assert len(outcomes) == 5
+    assert {cell.outcome for cell in outcomes.values()} <= {"conforms", "known"}
+    assert dead.outcome == "crashed"
+    assert "    F.huber_loss(" in dead.failure
+    assert "toy gives nothing but errors after this case, so the process was ended." in dead.failure
 
 
 def test_a_hang_without_workers_ends_the_run_and_leaves_the_record(tmp_path: Path) -> None:
