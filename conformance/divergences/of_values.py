@@ -237,6 +237,13 @@ OTHERS = (
         0.0, math.log(2), formats=("float16",),
     ),
     Divergence(
+        "linear_cross_entropy-half-sum", "linear_cross_entropy", "overflow", sums_in_own_format,
+        "losses and weights are summed in half precision, not in float32, and overflow before the mean",
+        "F.linear_cross_entropy(torch.ones(2, 1).half(), torch.tensor([[0.0], [-4e4]]).half(), "
+        "torch.tensor([1, 1]))",
+        math.inf, 4e4, formats=HALVES,
+    ),
+    Divergence(
         "cross_entropy-smoothing-sum", "cross_entropy", "overflow", _smoothing_sum_overflows,
         "label smoothing sums over the batch and all classes before it scales down",
         "F.cross_entropy(torch.tensor([[0.0, -300.0]] * 300).half(), torch.zeros(300).long(), "
