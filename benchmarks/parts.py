@@ -58,7 +58,7 @@ class Parts:
 
 def measure(loss: Loss, examples: int) -> tuple[Parts, int]:
     """The parts of a value test, the median of some rounds, and how many calls of torch an example checks."""
-    rounds = [_measure_once(loss, examples, seed) for seed in range(ROUNDS)]
+    rounds = [measure_once(loss, examples, seed) for seed in range(ROUNDS)]
     medians = {
         field.name: statistics.median(getattr(parts, field.name) for parts in rounds)
         for field in fields(Parts)
@@ -71,7 +71,8 @@ def _checked() -> list[Callable[..., Any]]:
     return [*ways().values(), functional]
 
 
-def _measure_once(loss: Loss, examples: int, seed: int) -> Parts:
+def measure_once(loss: Loss, examples: int, seed: int) -> Parts:
+    """The parts of a value test, measured once, with the cases of a seed."""
     cell = Cell(loss, "mean", FORMATS["float32"], "cpu")
     strategy = with_infinities(loss.cases(cell.format, cell.reduction))
     cases: list[Case] = []
