@@ -96,7 +96,7 @@ class Watch:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: Any) -> None:
-        """Tell what a worker that ended was at, before what xdist says of it."""
+        """Tell what a worker that ended was at, and why it ended if that is known."""
         if not self._folder:
             return
         journal, trace = self._paths(report.node.gateway.id)
@@ -105,12 +105,13 @@ class Watch:
         if example is not None:
             code = f"{INTRODUCTION}{getattr(example, 'case', example)!r}"
             told += ["The process ended in this case, or in a gradient of it:", "", _indented(code), ""]
+        told += [str(report.longrepr)]
         with suppress(OSError):
-            text = trace.read_text()
-            told += [text] if text else []
-            if text.startswith("Timeout"):
+            reason = trace.read_text()
+            told += [reason] if reason else []
+            if reason.startswith("Timeout"):
                 told += [f"torch did not answer within {self._seconds} s, so the process was ended."]
-        report.longrepr = "\n".join([*told, str(report.longrepr)])
+        report.longrepr = "\n".join(told)
 
     def pytest_unconfigure(self) -> None:
         """End the watch."""

@@ -96,6 +96,7 @@ def test_a_worker_that_ends_is_reported_with_its_case_and_the_run_goes_on(
         assert "import torch\n" in told
         assert "    F.huber_loss(" in told
         assert words in told
+    assert words in dead.reason
     assert (" in huber_loss" in dead.failure) == (what == HANG)  # the stack of a crash is on standard error
 
 
@@ -109,7 +110,7 @@ def test_a_device_that_is_spent_is_reported_with_the_case_that_spent_it(tmp_path
     assert {cell.outcome for cell in outcomes.values()} <= {"conforms", "known"}
     assert dead.outcome == "crashed"
     assert "    F.huber_loss(" in dead.failure
-    assert "toy gives nothing but errors after this case, so the process was ended." in dead.failure
+    assert dead.reason == "toy gives nothing but errors after this case, so the process was ended."
 
 
 def test_a_hang_without_workers_ends_the_run_and_leaves_the_record(tmp_path: Path) -> None:
