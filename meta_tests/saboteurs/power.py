@@ -88,7 +88,7 @@ def markdown(pairs: Pairs) -> str:
         "each row below breaks torch in one way, and a test must fail. *Gross* is wrong for nearly every",
         "input, *moderate* for a common option or region, *subtle* by little or in a rare region. The goal",
         "is all of gross and moderate, and 95 % of subtle. `python -m meta_tests.saboteurs` runs the suite",
-        "against each, half an hour on 2 cores, and `python -m meta_tests.saboteurs --markdown` prints this",
+        "against each, a quarter of an hour on 2 cores, and `python -m meta_tests.saboteurs --markdown` prints this",
         "page. The tests that a kind concerns run first; examples and processor time are those until the",
         "first failure, without shrinking it.",
         f"It was made with {' and '.join(versions)}.",
