@@ -95,7 +95,7 @@ def print_growth(losses: list[Loss]) -> None:
 def print_workers(options: list[str]) -> None:
     """How much faster two workers are than one, in three pairs of runs."""
     pairs = [(run_with_workers(1, options), run_with_workers(2, options)) for _ in range(3)]
-    print("Tests of values and gradients, with 1 worker and with 2:\n")
+    print("Tests of values and gradients in float32, with 1 worker and with 2:\n")
     for one, two in pairs:
         print(f"{one:8.1f} s {two:8.1f} s: {one / two:.2f} times as fast")
     print(f"  median: {statistics.median(one / two for one, two in pairs):.2f} times as fast\n")

@@ -21,7 +21,7 @@ from conformance.test_value import test_value
 from reference import FORMATS
 
 ROOT = Path(__file__).parent.parent
-TESTS = ["conformance/test_value.py", "conformance/test_gradient.py"]
+TESTS = ["conformance/test_value.py", "conformance/test_gradient.py", "--dtype", "float32", "--device", "cpu"]
 
 
 def run_examples(loss: Loss, examples: int, seed: int) -> float:
@@ -53,7 +53,7 @@ def peak_memory(
 
 
 def run_with_workers(workers: int, options: Sequence[str]) -> float:
-    """Run tests of values and gradients, and give the seconds that pytest says they took."""
+    """Run the tests of values and gradients in float32, and give the seconds that pytest says they took."""
     told = _pytest("-n", str(workers), "-q", "-rN", "--progress", "0", *TESTS, *options)
     found = re.search(r" in ([\d.]+)s", told)
     if found is None:
