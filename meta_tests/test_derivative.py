@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
@@ -26,7 +26,7 @@ from .difference_quotients import Moving, Slope, in_any_precision
 from .fifty_digits.arithmetic import exact
 from .test_oracle import both_oracles, every_loss, problem
 
-EXAMPLES = 60
+EXAMPLES = 40
 ELEMENTS = 3  # of each argument of a case
 
 # The arithmetic in which the oracle computes for a format, as a format: so it gives its own error.
@@ -79,11 +79,10 @@ class Comparison:
 
     @np.errstate(all="ignore")  # infinities and nans are answers here
     def __call__(self, example: Differentiation, seed: int) -> None:
-        """Compare a few elements of the gradient by each argument, if the case is quick."""
+        """Compare a few elements of the gradient by each argument; of a case that is not quick, none."""
         case = example.case
         moving = Moving(case)
-        if not moving.quick:
-            return
+        assume(moving.quick)
         names = self.row.variables(case)
         expected, own = expect_derivatives(self.row, example, names), in_own_arithmetic(self.row, example)
         for name in names:
@@ -218,7 +217,7 @@ def test_gradient_agrees_with_difference_quotients(row: Loss, form: Format) -> N
 
     agrees()
     # Enough of them at points where the quotients, and the comparison, are as sharp as the oracle.
-    assert compare.compared - compare.met[SWAMPED] - compare.met[UNDECIDED] >= EXAMPLES // 2
+    assert compare.compared - compare.met[SWAMPED] - compare.met[UNDECIDED] >= EXAMPLES
 
 
 CTC = {
