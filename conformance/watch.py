@@ -52,7 +52,7 @@ class Watch:
         _on_duty = self
         worker: dict[str, Any] = getattr(config, "workerinput", {})
         self._controls = not worker
-        self._folder = worker.get(SENT) or _new_folder()
+        self._folder: str = worker[SENT] if worker else _new_folder()
         self._seconds = seconds
         self._armed = 0.0
         self._journal = -1

@@ -122,7 +122,7 @@ def _bytes(loss: str) -> Divergence:
     )  # fmt: skip
 
 
-def _sum_of_all(loss: str, kernel: str, target: str) -> Divergence:
+def _sum_of_all(loss: str, kernel: str, target: str, until: str | None = None) -> Divergence:
     return Divergence(
         f"{loss}-ways-overflow", loss, "overflow", _hinges_overflow,
         "compiled, the hinges of all samples and classes are summed before anything is divided, and overflow "
@@ -130,7 +130,7 @@ def _sum_of_all(loss: str, kernel: str, target: str) -> Divergence:
         "from torch._decomp import decomposition_table as table\n"
         f"result = table[torch.ops.aten.{kernel}.default]({ROWS}, {target})\n"
         "result[0] if isinstance(result, tuple) else result",
-        math.inf, 8.5e37, of="way", ways=(*AOT, *INDUCTOR),
+        math.inf, 8.5e37, until=until, of="way", ways=(*AOT, *INDUCTOR),
     )  # fmt: skip
 
 
@@ -281,7 +281,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _no_meta_backward("multilabel_margin_loss", "torch.zeros(1, 2, dtype=torch.long, device='meta')"),
     _sum_of_all("multi_margin_loss", "multi_margin_loss", "torch.zeros(3, dtype=torch.long)"),
     _sum_of_all(
-        "multilabel_margin_loss", "multilabel_margin_loss_forward", "torch.tensor([[0, -1]] * 3), 1"
+        "multilabel_margin_loss", "multilabel_margin_loss_forward", "torch.tensor([[0, -1]] * 3), 1", "2.14"
     ),
     _vector_for_number("multi_margin_loss", "torch.zeros((), dtype=torch.long, device='meta')"),
     _vector_for_number("multilabel_margin_loss", "torch.zeros(2, dtype=torch.long, device='meta')"),
