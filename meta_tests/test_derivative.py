@@ -82,7 +82,8 @@ class Comparison:
         """Compare a few elements of the gradient by each argument; of a case that is not quick, none."""
         case = example.case
         moving = Moving(case)
-        assume(moving.quick)
+        if not moving.quick:
+            return
         names = self.row.variables(case)
         expected, own = expect_derivatives(self.row, example, names), in_own_arithmetic(self.row, example)
         for name in names:
@@ -213,6 +214,7 @@ def test_gradient_agrees_with_difference_quotients(row: Loss, form: Format) -> N
         if mask is not None:
             first, x = next(iter(case.arguments.items()))
             case = case.replacing(**{first: np.where(mask & ~np.isfinite(x), 0, x)})
+        assume(Moving(case).quick)
         compare(replace(example, case=case), seed)
 
     agrees()
