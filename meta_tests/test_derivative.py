@@ -202,9 +202,7 @@ def times_log_0(case: Case, upstream: Array, index: tuple[int, ...]) -> Any:
 @both_oracles
 def test_gradient_agrees_with_difference_quotients(row: Loss, form: Format) -> None:
     compare = Comparison(row)
-    drawn = st.sampled_from(row.reductions).flatmap(
-        lambda reduction: differentiations(row.cases(form, reduction), form)
-    )
+    drawn = st.sampled_from(row.reductions).flatmap(lambda r: differentiations(row.cases(form, r), form))
 
     @settings(max_examples=EXAMPLES)
     @given(drawn, st.integers(0, 2**16))
