@@ -35,10 +35,7 @@ def _weighted(loss: str, call: str) -> tuple[Saboteur, ...]:
         ),
         Saboteur(
             loss, "mean over rows", "reduction", GROSS, "the mean divides by the number of rows",
-            f.instead(
-                lambda original, given, right: original(**given | {"reduction": "sum"}) / len(given["input"]),
-                f.both(f.reduced("mean"), f.dimensions(2, 3)),
-            ),
+            f.mean_by(lambda given: len(given["input"]), f.dimensions(2, 3)),
             witness=f"{call})",
         ),
         Saboteur(
@@ -53,9 +50,7 @@ def _weighted(loss: str, call: str) -> tuple[Saboteur, ...]:
         ),
         Saboteur(
             loss, "module", "module", MODERATE, "the module ignores its weight",
-            lambda original, given: getattr(torch.nn.functional, loss)(
-                given["input"], given["target"], reduction=given["self"].reduction
-            ),
+            f.with_options(loss, "reduction"),
             f"torch.nn.{'BCELoss' if loss == NAMES[0] else 'BCEWithLogitsLoss'}.forward",
             witness="torch.nn.BCELoss(w)(x.sigmoid(), p)" if loss == NAMES[0]
             else "torch.nn.BCEWithLogitsLoss(w)(x, p)",
@@ -198,9 +193,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "hinge_embedding_loss", "module", "module", MODERATE, "the module ignores its margin",
-        lambda original, given: torch.nn.functional.hinge_embedding_loss(
-            given["input"], given["target"], reduction=given["self"].reduction
-        ),
+        f.with_options("hinge_embedding_loss", "reduction"),
         "torch.nn.HingeEmbeddingLoss.forward", witness="torch.nn.HingeEmbeddingLoss(margin=0.3)(x, s)",
     ),
 )  # fmt: skip

@@ -27,9 +27,8 @@ def _weighted(given: dict[str, Any], got: torch.Tensor) -> bool:
     return given.get("weight") is not None
 
 
-def _by_count(original: Any, given: dict[str, Any], right: torch.Tensor) -> torch.Tensor:
-    total: torch.Tensor = original(**given | {"reduction": "sum"})
-    return total / given["target"].numel()
+def _count(given: dict[str, Any]) -> int:
+    return int(given["target"].numel())
 
 
 def _of(loss: str) -> tuple[Saboteur, ...]:
@@ -43,13 +42,13 @@ def _of(loss: str) -> tuple[Saboteur, ...]:
         Saboteur(
             loss, "weighted mean over all", "weights", MODERATE,
             "the weighted mean divides by the number of samples, not by the sum of their weights",
-            f.instead(_by_count, f.both(mean_of_labels, _weighted)),
+            f.mean_by(_count, f.both(_of_labels, _weighted)),
             witness=f"F.{loss}({scores}, c, weight=w)",
         ),
         Saboteur(
             loss, "ignored are counted", "ignore_index", MODERATE,
             "the mean divides by the number of all samples, also the ignored",
-            f.instead(_by_count, f.both(mean_of_labels, lambda given, got: not _weighted(given, got))),
+            f.mean_by(_count, f.both(_of_labels, lambda given, got: not _weighted(given, got))),
             witness=f"F.{loss}({scores}, c, ignore_index=2)",
         ),
         Saboteur(
@@ -217,10 +216,9 @@ SABOTEURS = (
     Saboteur(
         "cross_entropy", "positions of probabilities", "reduction", MODERATE,
         "the mean over probabilities divides by the batch only, not by the positions",
-        f.instead(
-            lambda original, given, right: original(**given | {"reduction": "sum"}) / len(given["input"]),
-            f.both(f.reduced("mean"), f.dimensions(3, 4), lambda given,
-            got: given["target"].is_floating_point()),
+        f.mean_by(
+            lambda given: len(given["input"]),
+            f.both(f.dimensions(3, 4), lambda given, got: given["target"].is_floating_point()),
         ),
         witness="F.cross_entropy(torch.stack([x, y], 2), torch.stack([p, q], 2))",
     ),
@@ -311,10 +309,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "multi_margin_loss", "module", "module", MODERATE, "the module ignores its margin",
-        lambda original, given: torch.nn.functional.multi_margin_loss(
-            given["input"], given["target"], p=given["self"].p, weight=given["self"].weight,
-            reduction=given["self"].reduction,
-        ),
+        f.with_options("multi_margin_loss", "p", "weight", "reduction"),
         "torch.nn.MultiMarginLoss.forward", witness="torch.nn.MultiMarginLoss(margin=0.3)(x, c)",
     ),
     Saboteur(

@@ -69,10 +69,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "poisson_nll_loss", "module", "module", MODERATE, "the module ignores full",
-        lambda original, given: torch.nn.functional.poisson_nll_loss(
-            given["log_input"], given["target"], log_input=given["self"].log_input, eps=given["self"].eps,
-            reduction=given["self"].reduction,
-        ),
+        f.with_options("poisson_nll_loss", "log_input", "eps", "reduction"),
         "torch.nn.PoissonNLLLoss.forward", witness="torch.nn.PoissonNLLLoss(full=True)(x, 3 * v)",
     ),
     Saboteur(
@@ -128,10 +125,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "gaussian_nll_loss", "module", "module", MODERATE, "the module ignores full",
-        lambda original, given: torch.nn.functional.gaussian_nll_loss(
-            given["input"], given["target"], given["var"], eps=given["self"].eps,
-            reduction=given["self"].reduction
-        ),
+        f.with_options("gaussian_nll_loss", "eps", "reduction"),
         "torch.nn.GaussianNLLLoss.forward", witness="torch.nn.GaussianNLLLoss(full=True)(x, y, v)",
     ),
     Saboteur(
@@ -178,9 +172,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "kl_div", "module", "module", MODERATE, "the module ignores log_target",
-        lambda original, given: torch.nn.functional.kl_div(
-            given["input"], given["target"], reduction=given["self"].reduction
-        ),
+        f.with_options("kl_div", "reduction"),
         "torch.nn.KLDivLoss.forward", witness="torch.nn.KLDivLoss(log_target=True)(x, y)",
     ),
 )  # fmt: skip

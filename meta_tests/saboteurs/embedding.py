@@ -55,9 +55,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "cosine_embedding_loss", "module", "module", MODERATE, "the module ignores its margin",
-        lambda original, given: torch.nn.functional.cosine_embedding_loss(
-            given["input1"], given["input2"], given["target"], reduction=given["self"].reduction
-        ),
+        f.with_options("cosine_embedding_loss", "reduction"),
         "torch.nn.CosineEmbeddingLoss.forward", witness="torch.nn.CosineEmbeddingLoss(-0.5)(x, y, d)",
     ),
     Saboteur(
@@ -98,9 +96,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "margin_ranking_loss", "module", "module", MODERATE, "the module ignores its margin",
-        lambda original, given: torch.nn.functional.margin_ranking_loss(
-            given["input1"], given["input2"], given["target"], reduction=given["self"].reduction
-        ),
+        f.with_options("margin_ranking_loss", "reduction"),
         "torch.nn.MarginRankingLoss.forward", witness="torch.nn.MarginRankingLoss(0.5)(x, y, s)",
     ),
     Saboteur(
@@ -141,11 +137,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "triplet_margin_loss", "module", "module", MODERATE, "the module ignores swap",
-        lambda original, given: torch.nn.functional.triplet_margin_loss(
-            given["anchor"], given["positive"], given["negative"], margin=given["self"].margin,
-            p=given["self"].p,
-            eps=given["self"].eps, reduction=given["self"].reduction,
-        ),
+        f.with_options("triplet_margin_loss", "margin", "p", "eps", "reduction"),
         "torch.nn.TripletMarginLoss.forward", witness="torch.nn.TripletMarginLoss(9.0, swap=True)(x, y, z)",
     ),
     Saboteur(
@@ -186,11 +178,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "triplet_margin_with_distance_loss", "module", "module", MODERATE, "the module ignores its margin",
-        lambda original, given: torch.nn.functional.triplet_margin_with_distance_loss(
-            given["anchor"], given["positive"], given["negative"],
-            distance_function=given["self"].distance_function, swap=given["self"].swap,
-            reduction=given["self"].reduction,
-        ),
+        f.with_options("triplet_margin_with_distance_loss", "distance_function", "swap", "reduction"),
         "torch.nn.TripletMarginWithDistanceLoss.forward",
         witness="torch.nn.TripletMarginWithDistanceLoss(margin=3.0)(x, y, z)",
     ),

@@ -135,6 +135,26 @@ def instead(function: Callable[..., Any], when: Condition = always) -> Fault:
     return fault
 
 
+def mean_by(divisor: Callable[[dict[str, Any]], Any], when: Condition = always) -> Fault:
+    """The mean is the sum, divided by something else than is right."""
+    return instead(
+        lambda original, given, right: original(**given | {"reduction": "sum"}) / divisor(given),
+        both(reduced("mean"), when),
+    )
+
+
+def with_options(loss: str, *names: str) -> Fault:
+    """A module calls its functional with these of its options only."""
+
+    def fault(original: Callable[..., Any], given: dict[str, Any]) -> Any:
+        module, *operands = given.values()
+        return getattr(torch.nn.functional, loss)(
+            *operands, **{name: getattr(module, name) for name in names}
+        )
+
+    return fault
+
+
 class _Passing(torch.autograd.Function):
     """The identity, with another derivative."""
 

@@ -17,10 +17,7 @@ def _of(loss: str) -> tuple[Saboteur, ...]:
     return (
         Saboteur(
             loss, "mean over rows", "reduction", GROSS, "the mean divides by the number of rows",
-            f.instead(
-                lambda original, given, right: original(**given | {"reduction": "sum"}) / len(given["input"]),
-                f.both(f.reduced("mean"), f.dimensions(2, 3, 4)),
-            ),
+            f.mean_by(lambda given: len(given["input"]), f.dimensions(2, 3, 4)),
             witness=f"F.{loss}(x, y)",
         ),
         Saboteur(
@@ -93,12 +90,9 @@ def _weighted(loss: str) -> tuple[Saboteur, ...]:
             loss, "weighted mean", "weights", MODERATE,
             "the weighted mean divides by the number of elements, where the sum of the weights is "
             "documented, or, that of huber_loss, the other way round",
-            f.instead(
-                lambda original, given, right: (
-                    original(**given | {"reduction": "sum"})
-                    / (given["weight"].sum() if loss == "huber_loss" else given["input"].numel())
-                ),
-                f.both(f.reduced("mean"), lambda given, got: given.get("weight") is not None),
+            f.mean_by(
+                lambda given: given["weight"].sum() if loss == "huber_loss" else given["input"].numel(),
+                lambda given, got: given.get("weight") is not None,
             ),
             witness=call,
         ),
@@ -146,9 +140,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "smooth_l1_loss", "module", "module", MODERATE, "the module ignores its beta",
-        lambda original, given: torch.nn.functional.smooth_l1_loss(
-            given["input"], given["target"], reduction=given["self"].reduction
-        ),
+        f.with_options("smooth_l1_loss", "reduction"),
         "torch.nn.SmoothL1Loss.forward", witness="torch.nn.SmoothL1Loss(beta=0.3)(x, y)",
     ),
     Saboteur(
@@ -170,9 +162,7 @@ SABOTEURS = (
     ),
     Saboteur(
         "huber_loss", "module", "module", MODERATE, "the module ignores its delta",
-        lambda original, given: torch.nn.functional.huber_loss(
-            given["input"], given["target"], reduction=given["self"].reduction
-        ),
+        f.with_options("huber_loss", "reduction"),
         "torch.nn.HuberLoss.forward", witness="torch.nn.HuberLoss(delta=0.3)(x, y)",
     ),
     Saboteur(
@@ -215,9 +205,9 @@ SABOTEURS = (
     ),
     Saboteur(
         "l1_loss", "float16 overflow", "overflow", SUBTLE, "the mean of float16 overflows where the sum does",
-        f.instead(
-            lambda original, given, right: original(**given | {"reduction": "sum"}) / given["input"].numel(),
-            f.both(f.of_dtype("float16"), f.reduced("mean"), lambda given, got: given.get("weight") is None),
+        f.mean_by(
+            lambda given: given["input"].numel(),
+            f.both(f.of_dtype("float16"), lambda given, got: given.get("weight") is None),
         ),
         dtype="float16", witness="F.l1_loss(0 * x + 6e4, y)",
     ),

@@ -22,11 +22,6 @@ def _lengths(given: dict[str, Any]) -> torch.Tensor:
     return lengths if isinstance(lengths, torch.Tensor) else torch.tensor(lengths)
 
 
-def _total(original: Any, given: dict[str, Any]) -> torch.Tensor:
-    total: torch.Tensor = original(**given | {"reduction": "sum"})
-    return total
-
-
 def _row(
     name: str, kind: str, severity: str, breaks: str, fault: Fault, witness: str, target: str = ""
 ) -> Saboteur:  # fmt: skip
@@ -50,17 +45,13 @@ SABOTEURS = (
     _row(
         "mean over the batch only", "reduction", MODERATE,
         "the mean does not divide by the lengths of the targets",
-        f.instead(
-            lambda original, given, right: _total(original, given) / max(_lengths(given).numel(), 1),
-            f.reduced("mean")
-        ),
+        f.mean_by(lambda given: max(_lengths(given).numel(), 1)),
         f"{CALL})",
     ),
     _row(
         "mean of sums", "reduction", SUBTLE, "the mean divides the sum of losses by the sum of lengths",
-        f.instead(
-            lambda original, given, right: _total(original, given) / _lengths(given).sum().clamp(1),
-            f.both(f.reduced("mean"), lambda given, got: _lengths(given).numel() > 1),
+        f.mean_by(
+            lambda given: _lengths(given).sum().clamp(1), lambda given, got: _lengths(given).numel() > 1
         ),
         "F.ctc_loss(u, targets, n, torch.tensor([2, 1]))",
     ),
@@ -132,10 +123,7 @@ SABOTEURS = (
     ),
     _row(
         "module", "module", MODERATE, "the module ignores zero_infinity",
-        lambda original, given: torch.nn.functional.ctc_loss(
-            given["log_probs"], given["targets"], given["input_lengths"], given["target_lengths"],
-            given["self"].blank, given["self"].reduction,
-        ),
+        f.with_options("ctc_loss", "blank", "reduction"),
         "torch.nn.CTCLoss(zero_infinity=True)(u, targets, n // 2, torch.tensor([2, 2]))",
         "torch.nn.CTCLoss.forward",
     ),
