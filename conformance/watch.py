@@ -15,12 +15,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 SENT = "conformance-journals"
-INTRODUCTION = "import torch\nimport torch.nn.functional as F\n\n"
 
 _on_duty: Watch | None = None
 
@@ -55,20 +54,22 @@ class Watch:
         self._folder: str = worker[SENT] if worker else _new_folder()
         self._seconds = seconds
         self._armed = 0.0
-        self._journal = -1
+        self._journal: IO[bytes] | None = None
         # Without workers nobody is left to read it, so it goes to where pytest has not begun to capture.
         self._trace = os.dup(2)
         if worker and self._folder:
             journal, trace = self._paths(worker["workerid"])
             with suppress(OSError):
-                self._journal, self._trace = _opened(journal), _opened(trace)
+                self._journal = journal.open("wb", buffering=0)
+                self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT)
 
     def note(self, example: object) -> None:
         """Take note of the example that is tested next; None for what has none."""
-        if self._journal >= 0:
+        if self._journal:
             written = pickle.dumps(example)
             with suppress(OSError):  # a full disk; then the end is told without its case
-                os.pwrite(self._journal, len(written).to_bytes(8) + written, 0)
+                self._journal.seek(0)
+                self._journal.write(len(written).to_bytes(8) + written)
         now = time.monotonic()
         if self._seconds and now - self._armed > 0.1:  # to arm it takes a moment, too
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._trace)
@@ -103,8 +104,7 @@ class Watch:
         told = []
         example = _read(journal)
         if example is not None:
-            code = f"{INTRODUCTION}{getattr(example, 'case', example)!r}"
-            told += ["The process ended in this case, or in a gradient of it:", "", _indented(code), ""]
+            told += ["The process ended in this case, or in a gradient of it:", "", _script(example), ""]
         told += [str(report.longrepr)]
         with suppress(OSError):
             reason = trace.read_text()
@@ -132,12 +132,13 @@ def _new_folder() -> str:
         return ""
 
 
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT)
+def _script(example: object) -> str:
+    """The call of an example as torch code, indented."""
+    from .implementation import under_test  # imports torch, of which the plugin makes sure first
 
-
-def _indented(code: str) -> str:
-    return "\n".join(f"    {line}".rstrip() for line in code.splitlines())
+    call = repr(getattr(example, "case", example))
+    lines = ["import torch", *under_test().imports, "", *call.splitlines()]
+    return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
 def _read(journal: Path) -> object:
