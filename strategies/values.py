@@ -74,7 +74,7 @@ AUDIT: tuple[Regime, ...] = (*REGIMES, _wide, _wide, _wide, _extreme)
 
 
 def widen() -> None:
-    """From now on, draw from wider tables, too, as an audit does."""
+    """Draw from wider tables, too, as an audit does; before any strategy is made, as they are kept."""
     global REGIMES
     REGIMES = AUDIT
 

@@ -24,8 +24,6 @@ INDUCTOR = ("compile_inductor", "compile_inductor_dynamic")
 COMPILED = ("compile_eager", "compile_eager_dynamic", *ONE_GRAPH, *INDUCTOR, "export")
 DYNAMIC = tuple(way for way in COMPILED if way.endswith("_dynamic"))
 WITHOUT_DATA = ("meta", "fake")
-# Three samples whose hinges overflow only together.
-ROWS = "torch.tensor([[0.0, 1.7e38]] * 3)"
 AUTOCAST = ("autocast_bfloat16", "autocast_float16")
 
 
@@ -128,7 +126,7 @@ def _sum_of_all(loss: str, kernel: str, target: str, until: str | None = None) -
         "compiled, the hinges of all samples and classes are summed before anything is divided, and overflow "
         "where the kernel's results do not",
         "from torch._decomp import decomposition_table as table\n"
-        f"result = table[torch.ops.aten.{kernel}.default]({ROWS}, {target})\n"
+        f"result = table[torch.ops.aten.{kernel}.default](torch.tensor([[0.0, 1.7e38]] * 3), {target})\n"
         "result[0] if isinstance(result, tuple) else result",
         math.inf, 8.5e37, until=until, of="way", ways=(*AOT, *INDUCTOR),
     )  # fmt: skip
