@@ -46,19 +46,20 @@ FEW = [
 ]
 VALUE = "conformance/test_value.py"
 
-# Ends the process in the middle of one test.
-DEADLY = """
-import os, torch.nn.functional as F
+# Does something in the middle of one test.
+BROKEN = """
+import ctypes, os, time, torch.nn.functional as F
 
 kept = F.huber_loss
 
 def huber_loss(*args, reduction="mean", **options):
     if reduction == "sum":
-        os._exit(1)
+        {}
     return kept(*args, reduction=reduction, **options)
 
 F.huber_loss = huber_loss
 """
+DEADLY = BROKEN.format("os._exit(1)")
 SLOW = """
 import time, torch.nn.functional as F
 

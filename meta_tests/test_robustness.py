@@ -19,22 +19,9 @@ from .forked import run_pytest
 from .test_devices import DEVICE
 from .test_devices import pytestmark as TOY
 from .test_options import ROOT, pytest_of_the_suite
-from .test_report import FEW, VALUE, recorded
+from .test_report import BROKEN, FEW, VALUE, recorded
 
 SUM = "test_value[huber_loss-sum-float32-cpu]"
-# Does something the first time that a sum is asked for; what is not torch's own code can crash, too.
-BROKEN = """
-import ctypes, time, torch.nn.functional as F
-
-kept = F.huber_loss
-
-def huber_loss(*args, reduction="mean", **options):
-    if reduction == "sum":
-        {}
-    return kept(*args, reduction=reduction, **options)
-
-F.huber_loss = huber_loss
-"""
 SEGFAULT, HANG = "ctypes.string_at(0)", "time.sleep(1000)"
 # An assertion in a kernel spoils the device for whatever follows.
 SPENT = """
@@ -53,6 +40,9 @@ def huber_loss(*args, reduction="mean", **options):
 
 F.huber_loss = huber_loss
 """
+UNWRITABLE = pytest.mark.skipif(
+    not Path("/proc/self").is_dir(), reason="there is no /proc, which nobody can write to"
+)
 # The disk is full from the end of the first test on: a file cannot become longer than it was then.
 FULL = """
 import resource, signal, pathlib
@@ -137,7 +127,7 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path) -> None:
     assert left <= {"record.json", "summary.md"}  # the latter is short enough
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc, which nobody can write to")
+@UNWRITABLE
 def test_a_read_only_disk_is_told_in_a_line_before_anything_runs() -> None:
     run = pytest_of_the_suite(VALUE, "--report=/proc/self", *FEW)
     assert run.returncode == 4
@@ -147,7 +137,7 @@ def test_a_read_only_disk_is_told_in_a_line_before_anything_runs() -> None:
     assert "passed" not in run.stdout
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc, which nobody can write to")
+@UNWRITABLE
 def test_the_suite_runs_where_it_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", "/proc/self/hypothesis")
     given = [VALUE, *FEW, "-n", "1", "-o", "cache_dir=/proc/self/cache"]
