@@ -12,11 +12,13 @@ import statistics
 import sys
 
 import torch
+from hypothesis import settings
 
 from conformance.losses import LOSSES, Loss
+from conformance.plugin import PROFILES
 
-from .growth import collection, peak_memory, run_examples, run_with_workers
-from .parts import measure
+from .growth import collection, peak_memory, run_with_workers
+from .parts import measure, run_examples
 
 TABLES = ("parts", "examples", "workers", "collection", "memory")
 SOME = ("l1_loss", "cross_entropy", "ctc_loss")
@@ -36,8 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     if given.examples < 1:
         parser.error(f"--examples: must be a whole number from 1 on, got {given.examples}")
     losses = [LOSSES[name] for name in given.loss or LOSSES]
+    # As a run does.
+    settings.load_profile(PROFILES[0])
     torch.set_num_threads(1)
-    gc.freeze()  # as a run does
+    gc.freeze()
     print(
         f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {given.examples} examples\n"
     )
@@ -60,10 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def print_parts(losses: list[Loss], examples: int) -> None:
     """One row for each loss: microseconds an example, and what a check costs in units of the floor."""
-    print(
-        "Microseconds for an example of a value test in float32. The floor is Hypothesis drawing an integer"
-    )
-    print("and torch being called once; an example checks several calls.\n")
+    print("Microseconds for an example of a value test in float32. The floor is Hypothesis drawing an")
+    print("integer and torch being called once; an example checks several calls.\n")
     names = ("floor", "drawing", "oracle", "torch", "judging", "rest", "whole")
     columns = [*names, "examples/s", "checks/s", "example/floor", "check/floor"]
     print(f"{'':34}" + "".join(f"{column:>{len(column) + 2}}" for column in columns))

@@ -7,37 +7,15 @@ import resource
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hypothesis import settings
-
-from conformance.cells import Cell
 from conformance.losses import Loss
-from conformance.plugin import PROFILES
-from conformance.tally import Tally
-from conformance.test_value import test_value
-from reference import FORMATS
+
+from .parts import run_examples
 
 ROOT = Path(__file__).parent.parent
 TESTS = ["conformance/test_value.py", "conformance/test_gradient.py", "--dtype", "float32", "--device", "cpu"]
-
-
-def run_examples(loss: Loss, examples: int, seed: int) -> float:
-    """Run one value test, and say how many seconds an example took."""
-    tally = Tally()
-    before = settings.get_current_profile_name()
-    settings.register_profile("benchmark", settings.get_profile(PROFILES[0]), max_examples=examples)
-    settings.load_profile("benchmark")
-    start = time.perf_counter()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of deprecated arguments, which are passed on purpose
-            test_value(Cell(loss, "mean", FORMATS["float32"], "cpu"), tally, seed)
-    finally:
-        settings.load_profile(before)
-    return (time.perf_counter() - start) / tally.examples
 
 
 def peak_memory(

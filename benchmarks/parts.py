@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
@@ -56,6 +56,14 @@ class Parts:
         return self.hypothesis + self.call
 
 
+def run_examples(loss: Loss, examples: int, seed: int, check: Callable[[Case], None] | None = None) -> float:
+    """Run a value test, or another check of its cases, and give the seconds that an example takes."""
+    cell, tally = _cell(loss), Tally()
+    cases = with_infinities(loss.cases(cell.format, cell.reduction))
+    checked = check or (lambda case: check_value(cell, case, tally))
+    return _seconds(lambda seed: run_drawn(cell, seed, checked, cases, examples, tally), [seed]) / examples
+
+
 def measure(loss: Loss, examples: int) -> tuple[Parts, int]:
     """The parts of a value test, the median of some rounds, and how many calls of torch an example checks."""
     rounds = [measure_once(loss, examples, seed) for seed in range(ROUNDS)]
@@ -66,6 +74,10 @@ def measure(loss: Loss, examples: int) -> tuple[Parts, int]:
     return Parts(**medians), len(_checked())
 
 
+def _cell(loss: Loss) -> Cell:
+    return Cell(loss, "mean", FORMATS["float32"], "cpu")
+
+
 def _checked() -> list[Callable[..., Any]]:
     """The calls of torch that a value test makes of an example."""
     return [*ways().values(), functional]
@@ -73,15 +85,9 @@ def _checked() -> list[Callable[..., Any]]:
 
 def measure_once(loss: Loss, examples: int, seed: int) -> Parts:
     """The parts of a value test, measured once, with the cases of a seed."""
-    cell = Cell(loss, "mean", FORMATS["float32"], "cpu")
-    strategy = with_infinities(loss.cases(cell.format, cell.reduction))
+    cell, tally = _cell(loss), Tally()
     cases: list[Case] = []
-    tally = Tally()
-
-    def test(check: Callable[[Case], None]) -> None:
-        run_drawn(cell, seed, check, strategy, examples, tally)
-
-    drawing = _seconds(test, [cases.append]) / examples
+    drawing = run_examples(loss, examples, seed, cases.append)
     hypothesis = _seconds(lambda run: run(), [_idle(examples)]) / examples
     tensors = [arguments(case, cell.device) for case in cases]
 
@@ -98,7 +104,7 @@ def measure_once(loss: Loss, examples: int, seed: int) -> Parts:
     bare = _seconds(call, tensors)
     torch = _seconds(call_all, cases)
     check = _seconds(lambda case: check_value(cell, case, tally), cases)
-    whole = _seconds(test, [lambda case: check_value(cell, case, tally)]) / examples
+    whole = run_examples(loss, examples, seed)
     return Parts(
         hypothesis=hypothesis,
         call=bare,
@@ -123,9 +129,8 @@ def _idle(examples: int) -> Callable[[], None]:
     return run
 
 
-def _seconds(function: Callable[[Any], object], given: Sequence[Any] | Iterable[Any]) -> float:
+def _seconds(function: Callable[[Any], object], items: Sequence[Any]) -> float:
     """Seconds for each call of a function."""
-    items = list(given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of deprecated arguments, which are passed on purpose
         start = time.perf_counter()

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.growth import peak_memory, run_examples
-from benchmarks.parts import measure, measure_once
+from benchmarks.growth import peak_memory
+from benchmarks.parts import measure, measure_once, run_examples
 from conformance.losses import LOSSES
 
 
