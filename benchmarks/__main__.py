@@ -15,7 +15,7 @@ import torch
 from hypothesis import settings
 
 from conformance.losses import LOSSES, Loss
-from conformance.plugin import PROFILES
+from conformance.options import PROFILES
 
 from .growth import collection, peak_memory, run_with_workers
 from .parts import measure, run_examples

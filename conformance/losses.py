@@ -115,6 +115,9 @@ LOSSES = {
     )
 }  # fmt: skip
 
+# Old names that torch keeps for modules of the table.
+ALIASES = {"NLLLoss2d": "NLLLoss"}
+
 
 def find_loss(name: str) -> Loss:
     """Look a loss up by the name of its functional or of its module.

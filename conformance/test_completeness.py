@@ -11,15 +11,13 @@ import torch.nn.functional as F
 
 from reference import FORMATS
 
-from .losses import LOSSES, Loss
+from .losses import ALIASES, LOSSES, Loss
 from .presence import skip_if_missing
 from .running import obstacle, parameters
 
 DEPRECATED = {"size_average", "reduce"}
 # What the oracle leaves out on purpose: it chooses how the loss is computed, not what it is.
 NOT_NUMERIC = {"linear_cross_entropy": {"options"}}
-# Old names that torch keeps for what is in the table.
-ALIASES = {"NLLLoss2d": "NLLLoss"}
 
 rows = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 

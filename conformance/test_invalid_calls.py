@@ -92,7 +92,7 @@ def outcomes_apart(loss: str, device: str, imports: tuple[str, ...]) -> dict[str
 
 @pytest.mark.parametrize("row", HARMLESS, ids=str)
 def test_invalid_call(
-    row: Invalid, device: str, plugin_modules: list[str], record_property: Callable[[str, object], None]
+    row: Invalid, device: str, plugin_modules: list[str], take_note: Callable[[str, object], None]
 ) -> None:
     """The call raises."""
     skip_if_refused(row.loss, device)
@@ -100,7 +100,7 @@ def test_invalid_call(
         outcome = attempt(row.call, device)
     else:
         outcome = outcomes_apart(row.loss, device, tuple(plugin_modules))[row.call]
-    wrong = problem(row, device, outcome, record_property)
+    wrong = problem(row, device, outcome, take_note)
     if wrong:
         pytest.fail(wrong, pytrace=False)
 
@@ -111,21 +111,21 @@ def test_dangerous_calls(
     device: str,
     plugin_modules: list[str],
     tmp_path: Path,
-    record_property: Callable[[str, object], None],
+    take_note: Callable[[str, object], None],
 ) -> None:
     """All calls of a loss that may read out of bounds raise, in a process of their own."""
     skip_if_refused(loss.name, device)
     rows = [row for row in ROWS if row.dangerous and row.loss == loss.name]
     calls = [row.call for row in rows]
     outcomes = attempt_apart(calls, device, tmp_path / "journal", imports=plugin_modules)
-    problems = [problem(row, device, outcomes[row.call], record_property) for row in rows]
+    problems = [problem(row, device, outcomes[row.call], take_note) for row in rows]
     wrong = [text for text in problems if text]
     if wrong:
         pytest.fail(f"{len(wrong)} of {len(rows)} calls\n\n" + "\n".join(wrong), pytrace=False)
 
 
 @pytest.mark.parametrize("row", PROMOTIONS, ids=str)
-def test_mixed_dtypes(row: Promotion, device: str, record_property: Callable[[str, object], None]) -> None:
+def test_mixed_dtypes(row: Promotion, device: str, take_note: Callable[[str, object], None]) -> None:
     """Arguments of two dtypes are refused, or the result has the promoted dtype or that of the first."""
     skip_if_refused(row.loss, device)
     outcome = attempt(row.call, device)
@@ -137,4 +137,4 @@ def test_mixed_dtypes(row: Promotion, device: str, record_property: Callable[[st
         bits = " or ".join(map(str, sorted(row.allowed)))
         text = f"{row.loss}, {row.violation}, {device}: {outcome} bits, not {bits}, and no RuntimeError"
         pytest.fail(text + script(row.call, device, str(outcome)), pytrace=False)
-    record_property("known", known.id)
+    take_note("known", known.id)

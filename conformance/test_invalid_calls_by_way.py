@@ -86,7 +86,7 @@ def test_invalid_calls_by_way(
     device: str,
     plugin_modules: list[str],
     tmp_path: Path,
-    record_property: Callable[[str, object], None],
+    take_note: Callable[[str, object], None],
 ) -> None:
     """The invalid calls of a loss raise; those that may read out of bounds run in a process of their own."""
     skip_if_refused(refusals.loss.name, device)
@@ -108,7 +108,7 @@ def test_invalid_calls_by_way(
             script = "\n".join(f"    {line}" for line in lines)
             wrong.append(f"{row} ({refusals.way}): {outcome}, and the plain call is refused\n\n{script}\n")
         else:
-            record_property("known", known.id)
+            take_note("known", known.id)
     if wrong:
         pytest.fail(f"{len(wrong)} of {len(calls)} calls\n\n" + "\n".join(wrong), pytrace=False)
     # That all are refused says something only of a way that takes a valid call.

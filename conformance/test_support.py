@@ -23,8 +23,10 @@ from .losses import LOSSES, Loss
 from .mismatch import SecondMismatch
 from .running import arguments, functional, to_numpy
 
+# What is looked for is there whatever --examples says.
 QUIET = settings(
-    database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=1000, database=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
 
@@ -157,12 +159,12 @@ KINKS = (
 
 
 @pytest.mark.parametrize("kink", KINKS, ids=lambda kink: f"{kink.loss}-{kink.at}")
-def test_side_at_kink(kink: Kink, record_property: Callable[[str, object], None]) -> None:
+def test_side_at_kink(kink: Kink, take_note: Callable[[str, object], None]) -> None:
     """Torch takes a subgradient; the summary says if it is another one than is on record."""
     x = torch.tensor([kink.at], requires_grad=True)
     (gradient,) = torch.autograd.grad(eval(kink.call, {"torch": torch, "F": F, "x": x}), x)
     got = gradient.item()
     assert kink.low <= got <= kink.high, f"{kink.call} at {kink.at} has the gradient {got}, no subgradient"
-    record_property("side", got)
+    take_note("side", got)
     if got != kink.today:
-        record_property("drift", f"{kink.call} at {kink.at}: subgradient {got}, on record {kink.today}")
+        take_note("drift", f"{kink.call} at {kink.at}: subgradient {got}, on record {kink.today}")

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .progress import Progress
 from .recorder import Recorder, prepared
+from .tested import RequireTested, required_share
 
-__all__ = ["Progress", "Recorder", "prepared"]
+__all__ = ["Progress", "Recorder", "RequireTested", "prepared", "required_share"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ..notes import notes_of
 from .coordinates import coordinates
 from .plan import Plan
 
@@ -34,7 +35,7 @@ class Progress(Plan):
         self._done += 1
         self._examples += sum(
             value["examples"]
-            for name, value in report.user_properties
+            for name, value in notes_of(report)
             if name == "tally" and isinstance(value, dict)
         )
         now = time.monotonic()

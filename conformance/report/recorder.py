@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ..implementation import under_test
+from ..notes import notes_of
 from . import environment
-from .coordinates import coordinates
+from .coordinates import coordinates, own_id
 from .markdown import summary
 from .page import page
 from .plan import Plan
@@ -104,8 +105,9 @@ class Recorder(Plan):
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
-        if _is_ours(report.nodeid) and (report.when == "call" or not report.passed):
-            self._cells[report.nodeid] = self.cell(report)
+        name = own_id(report.nodeid, self._config.rootpath)
+        if name and (report.when == "call" or not report.passed):
+            self._cells[name] = self.cell(report)
         if time.monotonic() - self._written > INTERVAL:
             self._write()
 
@@ -129,7 +131,7 @@ class Recorder(Plan):
     def cell(self, report: pytest.TestReport) -> Cell:
         """What became of a test, in the terms of the record."""
         said: defaultdict[str, list[Any]] = defaultdict(list)
-        for name, value in report.user_properties:
+        for name, value in notes_of(report):
             said[name].append(value)
         found: dict[str, Any] = {key: tally[key] for tally in said["tally"] for key in TOLD}
         found["known"] = {**found.get("known", {}), **Counter(said["known"])}
@@ -140,9 +142,10 @@ class Recorder(Plan):
         verdict = _verdict(report, bool(found["known"])) | (
             {"reason": said["drift"][0]} if said["drift"] else {}
         )
-        where: dict[str, Any] = {**coordinates(report.nodeid, self.record.devices)}
+        name = own_id(report.nodeid, self._config.rootpath) or report.nodeid
+        where: dict[str, Any] = {**coordinates(name, self.record.devices)}
         return Cell(
-            id=report.nodeid,
+            id=name,
             **where,
             **verdict,
             **found,
@@ -161,7 +164,7 @@ class Recorder(Plan):
     def _gather(self) -> None:
         """Bring the record up to the present."""
         self.record.finished = _now()
-        ours = [name for name in self.planned if _is_ours(name)]
+        ours = [name for each in self.planned if (name := own_id(each, self._config.rootpath))]
         self.record.planned = len(ours)
         # Workers end in any order.
         self.record.cells = [self._cells[name] for name in ours if name in self._cells]
@@ -178,11 +181,6 @@ class Recorder(Plan):
             self.problem = f"{self.path} cannot be written ({error.strerror or error})"
 
 
-def _is_ours(nodeid: str) -> bool:
-    """Whether a test is about torch, and not about the suite."""
-    return nodeid.startswith("conformance/")
-
-
 def _verdict(report: pytest.TestReport, known: bool) -> dict[str, Any]:
     """The outcome of a test, and what there is to say of it."""
     if report.passed:
@@ -195,9 +193,9 @@ def _verdict(report: pytest.TestReport, known: bool) -> dict[str, Any]:
         refused = told != reason or reason.startswith("torch ")
         return {"outcome": "unsupported" if refused else "not tested", "reason": told}
     if report.when == "call":
-        return {"outcome": "diverges", "failure": report.longreprtext}
-    lines = report.longreprtext.strip().splitlines() or ["no word"]
-    return {"outcome": "crashed", "reason": lines[-1], "failure": report.longreprtext}
+        return {"outcome": "diverges", "failure": str(report.longrepr)}
+    lines = str(report.longrepr).strip().splitlines() or ["no word"]
+    return {"outcome": "crashed", "reason": lines[-1], "failure": str(report.longrepr)}
 
 
 def _now() -> str:

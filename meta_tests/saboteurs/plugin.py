@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
+from conformance.notes import notes_of
+
 from . import SABOTEURS
 
 # Also in processes that import this module because the suite's command line names it.
@@ -44,7 +46,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count examples, and take note of the first failure."""
     if report.when != "call" or _result["killed_by"]:
         return
-    tally = dict(report.user_properties).get("tally")
+    tally = dict(notes_of(report)).get("tally")
     if isinstance(tally, dict):
         _result["examples"] += tally["examples"]
     if report.failed:
