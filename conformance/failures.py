@@ -42,14 +42,14 @@ def cause(text: str) -> str:
     """The cause of a failure in a line: what is wrong, and for numbers what was expected and what came.
 
     Args:
-        text: an explanation of the suite, or a traceback of pytest.
+        text: an explanation of the suite, the message of an exception, or a traceback of pytest.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     raised = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
-    if raised or not lines:
-        return _cut(raised[0] if raised else "no word")
-    told = lines[0]
-    for line in lines[1:]:
+    first, *rest = raised or lines or ["no word"]
+    # What pytest and Python call a failure that a test states itself.
+    told = first.removeprefix("Failed: ").removeprefix("AssertionError: ")
+    for line in rest:
         if line.startswith("To reproduce:"):
             break
         if line.startswith(COMPLETE):
@@ -67,4 +67,4 @@ def name_cause(report: pytest.TestReport | pytest.CollectReport) -> None:
     if where is None:
         report.longrepr = Explanation(str(report.longrepr or ""))  # type: ignore[assignment]  # pytest asks no more of it
     else:
-        where.message = cause(f"E {where.message}")
+        where.message = cause(where.message)

@@ -71,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hang = options.whole_number("--hang", config.option.hang, least=0)
     config.pluginmanager.register(watch.Watch(config, hang))
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_CausesInFull())
+        config.pluginmanager.register(_Verbosity())
         _start_recording(config)
 
 
@@ -255,34 +255,29 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-class _CausesInFull:
-    """Has pytest show the cause of each failure in its short summary, however narrow the terminal is.
-
-    Ids are long, so that no room would be left. Pytest cuts nothing off in its most verbose mode.
-    """
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_terminal_summary(self, config: pytest.Config) -> Iterator[None]:
-        """Leave the mode as it was."""
-        before = config.option.verbose
-        try:
-            return (yield)
-        finally:
-            config.option.verbose = before
-
-    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_terminal_summary")
-    def ask_for_all(self, config: pytest.Config) -> Iterator[None]:
-        """Ask for it once all else is shown; the short summary comes last."""
-        result = yield
-        config.option.verbose = max(2, config.option.verbose)
-        return result
-
-
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what was found, how close it came to the bounds, and what was not tested."""
-    recorder = terminalreporter.config.pluginmanager.get_plugin("conformance-recorder")
+    config = terminalreporter.config
+    recorder = config.pluginmanager.get_plugin("conformance-recorder")
     lines = importlib.import_module("conformance.report.terminal").summary(recorder.record)
     if lines or recorder.told:
         terminalreporter.section("torch-loss-conformance")
     for line in [*lines, *recorder.told]:
         terminalreporter.line(line)
+    # Of pytest's own summary only the list of failures is left to come. Ids are long, and unless pytest is at
+    # its most verbose it cuts off what goes beyond the terminal's width: the causes.
+    config.option.verbose = max(2, config.option.verbose)
+
+
+class _Verbosity:
+    """Keeps the verbosity that the summary changes from anything that follows."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, config: pytest.Config) -> Iterator[None]:
+        """Restore it after the summary."""
+        before = config.option.verbose
+        try:
+            return (yield)
+        finally:
+            config.option.verbose = before

@@ -48,8 +48,8 @@ def test_torch_has_the_loss(loss: Loss) -> None:
     """A loss that torch has lost is told by name."""
     if torch.__version__ < loss.since:
         pytest.skip(f"torch {torch.__version__} has no {loss.name}, which came with {loss.since}")
-    assert hasattr(F, loss.name)
-    assert hasattr(torch.nn, loss.module)
+    assert hasattr(F, loss.name), f"torch {torch.__version__} has no torch.nn.functional.{loss.name}"
+    assert hasattr(torch.nn, loss.module), f"torch {torch.__version__} has no torch.nn.{loss.module}"
 
 
 @rows
@@ -63,7 +63,8 @@ def test_signature(loss: Loss) -> None:
         for name, p in inspect.signature(getattr(F, loss.name)).parameters.items()
         if name not in left_out
     }
-    assert list(theirs.items()) == list(ours.items())
+    problem = f"{loss.name} has the parameters and defaults {theirs}, documented are {ours}"
+    assert list(theirs.items()) == list(ours.items()), problem
 
 
 @rows
@@ -73,8 +74,9 @@ def test_module_takes_the_options(loss: Loss) -> None:
     oracle = inspect.signature(loss.oracle).parameters
     options = inspect.signature(getattr(torch.nn, loss.module)).parameters
     shared = {name: options[name].default for name in options if name in oracle}
-    assert "reduction" in shared
-    assert shared == {name: oracle[name].default for name in shared}
+    assert "reduction" in shared, f"torch.nn.{loss.module} has no reduction"
+    documented = {name: oracle[name].default for name in shared}
+    assert shared == documented, f"{loss.module} has the defaults {shared}, documented are {documented}"
 
 
 @rows
@@ -85,13 +87,17 @@ def test_cpu_support(loss: Loss, format_name: str) -> None:
         pytest.skip(f"torch {torch.__version__} has no {loss.name}, which came with {loss.since}")
     if format_name not in loss.formats:
         pytest.skip(obstacle(loss.name, format_name, "cpu") or "gained since this table was made")
-    assert obstacle(loss.name, format_name, "cpu") is None
+    lost = f"{loss.name} of {format_name} is lost: {{}}"
+    problem = obstacle(loss.name, format_name, "cpu")
+    assert problem is None, lost.format(problem)
     if torch.__version__ >= loss.backward_since.get(format_name, loss.since):
-        assert obstacle(loss.name, format_name, "cpu", backward=True) is None
+        problem = obstacle(loss.name, format_name, "cpu", backward=True)
+        assert problem is None, lost.format(problem)
 
 
 @rows
 def test_deprecated_arguments(loss: Loss) -> None:
     """``size_average`` and ``reduce`` exist where the table says so."""
     skip_if_missing(loss.name)
-    assert set(parameters(getattr(F, loss.name))).issuperset(DEPRECATED) == loss.legacy
+    has = set(parameters(getattr(F, loss.name))).issuperset(DEPRECATED)
+    assert has == loss.legacy, f"{loss.name} {'has' if has else 'lacks'} size_average and reduce"

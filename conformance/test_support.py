@@ -97,14 +97,15 @@ def test_second_derivative_and_forward_mode_exist_as_recorded(loss: Loss) -> Non
     given = arguments(case, "cpu")
     x = given[name].requires_grad_()
     (gradient,) = torch.autograd.grad(functional(loss, case, given), x, create_graph=True)
-    assert _works(lambda: gradient.requires_grad and torch.autograd.grad(gradient.sum(), x)) == loss.twice
+    twice = _works(lambda: gradient.requires_grad and torch.autograd.grad(gradient.sum(), x))
+    assert twice == loss.twice, f"{loss.name} {'has' if twice else 'has no'} second derivative now"
 
     def function(variable: torch.Tensor) -> torch.Tensor:
         return functional(loss, case, {**arguments(case, "cpu"), name: variable})
 
     primal = x.detach()
     forward = _works(lambda: torch.func.jvp(function, (primal,), (torch.ones_like(primal),)))
-    assert forward == loss.forward
+    assert forward == loss.forward, f"{loss.name} {'has' if forward else 'has no'} forward mode now"
 
 
 def _works(call: Callable[[], Any]) -> bool:
