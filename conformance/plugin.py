@@ -86,7 +86,8 @@ def _start_recording(config: pytest.Config) -> None:
     config.pluginmanager.register(recorder, "conformance-recorder")
     config.pluginmanager.register(report.RequireTested(recorder, required))
     if progress:
-        config.pluginmanager.register(report.Progress(config, progress))
+        absent = frozenset(name for name, why in recorder.record.devices.items() if why)
+        config.pluginmanager.register(report.Progress(config, progress, absent))
 
 
 def _choose_implementation(config: pytest.Config) -> None:
