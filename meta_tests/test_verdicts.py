@@ -227,5 +227,7 @@ def test_ids_are_those_of_the_checkout_wherever_the_root_is() -> None:
     assert own_id(f"test_value.py{test}", ROOT / "conformance") == name
     assert own_id(f"{ROOT.name}/{name}", ROOT.parent) == name
     assert own_id(f"../{ROOT.name}/{name}", ROOT.parent / "elsewhere") == name
+    assert own_id(test, ROOT.parent / "elsewhere") == name
+    assert own_id("::test_nothing", ROOT.parent / "elsewhere") is None
     assert own_id(f"meta_tests/test_value.py{test}", ROOT) is None
     assert own_id(name, ROOT.parent) is None
