@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +17,11 @@ from ..implementation import under_test
 from . import environment
 from .coordinates import coordinates
 from .markdown import summary
+from .output import one_line, why, write_text
 from .page import page
 from .plan import Plan
-from .record import NAME, VERSION, Cell, Record, write, write_text
+from .record import BROKEN, NAME, VERSION, Cell, Record, check_cell, write
+from .typed_json import SchemaError
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
 INTERVAL = 20.0
@@ -34,7 +39,7 @@ STOPPED = {
 
 
 def prepared(config: pytest.Config) -> Path | None:
-    """The folder that ``--report`` names, which is made at need; None if it names none.
+    """The folder that ``--report`` names; None if it names none. It is made when the first test is to run.
 
     Raises:
         pytest.UsageError: it cannot be used.
@@ -42,18 +47,25 @@ def prepared(config: pytest.Config) -> Path | None:
     folder = config.option.report
     if folder is None:
         return None
-    path = Path(folder).absolute()
+    if not folder:
+        raise pytest.UsageError("--report: no folder is named; write --report=DIR")
+    try:
+        path = config.invocation_params.dir / Path(folder).expanduser()
+    except RuntimeError:
+        raise _unusable(folder, ValueError("there is no such user")) from None
     # Pytest knows its own options when it looks for its settings, and takes what follows another for a place
     # to look at; so would each worker, once the folder is there.
-    if folder in config.invocation_params.args and config.rootpath not in path.parents:
+    normal = Path(os.path.normpath(path))
+    inside = config.rootpath in (normal, *normal.parents)
+    if folder in config.invocation_params.args and not inside:
         told = f"{folder!r} is outside the checkout, where pytest would look for its settings"
-        raise pytest.UsageError(f"--report: {told}; write --report={folder}")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        told = f"{folder!r} cannot be made a folder ({error.strerror or error})"
-        raise pytest.UsageError(f"--report: {told}; name one that can be written") from None
+        raise pytest.UsageError(f"--report: {told}; write --report={one_line(shlex.quote(folder))}")
     return path
+
+
+def _unusable(folder: str, error: Exception) -> pytest.UsageError:
+    told = f"{folder!r} cannot be made a folder ({why(error)})"
+    return pytest.UsageError(f"--report: {told}; name one that can be written")
 
 
 class Recorder(Plan):
@@ -71,6 +83,7 @@ class Recorder(Plan):
         self.path = folder and folder / NAME
         self.problem = ""
         self.told: list[str] = []
+        self._begun = self._unfit = False
         self._written = 0.0
         self._cells: dict[str, Cell] = {}
         now = _now()
@@ -91,40 +104,66 @@ class Recorder(Plan):
             findings=environment.describe_findings(),
         )
 
-    def pytest_sessionstart(self) -> None:
-        """Leave a record that says that nothing is known yet.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Begin the record where tests run here; a mistake in the options would have ended the run by now."""
+        option = self._config.option
+        if not (option.collectonly or option.setuponly or self._config.pluginmanager.has_plugin("dsession")):
+            self._begin()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Begin the record where workers run tests."""
+        super().pytest_xdist_node_collection_finished(ids)
+        if not self._begun:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Leave a record that says that nothing is known yet, unless there is nothing to be known.
 
         Raises:
             pytest.UsageError: it cannot be written.
         """
-        if not self._config.option.collectonly:
-            self._write()
+        # Where workers are given a path that does not exist, xdist goes on without a test.
+        if self.path is None or not any(map(_is_ours, self.planned)):
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            error = ValueError("there is a file, or a link to nothing")
+            raise _unusable(self._config.option.report, error) from None
+        except OSError as error:
+            raise _unusable(self._config.option.report, error) from None
+        self._write()
         if self.problem:
             raise pytest.UsageError(f"--report: {self.problem}; name a folder that can be written")
+        self._begun = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
         if _is_ours(report.nodeid) and (report.when == "call" or not report.passed):
             self._cells[report.nodeid] = self.cell(report)
-        if time.monotonic() - self._written > INTERVAL:
+        if self._begun and time.monotonic() - self._written > INTERVAL:
             self._write()
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Close the record."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Close the record, and make its pages; a run that cannot do so does not succeed."""
         self._gather()
         because = self._incomplete_because(exitstatus)
         self.record.complete, self.record.incomplete_because = not because, because
-        self._write()
-        if self.path is None or self._config.option.collectonly:
-            return
-        for name, render in PAGES.items():
-            try:
-                write_text(render(self.record), self.path.with_name(name))
-            except OSError as error:
-                self.problem = self.problem or f"{name} cannot be written ({error.strerror or error})"
-        names = ", ".join([NAME, *PAGES])
-        self.told.append(f"report: {self.problem or f'{names} in {self.path.parent}'}")
+        if self._begun and self.path:
+            self._write()
+            for name, render in PAGES.items():
+                self._try(name, _put_page, render, self.record, self.path.with_name(name))
+            names = ", ".join([NAME, *PAGES])
+            told = self.problem or f"{names} in {self.path.parent}"
+            self.told.append(f"report: {one_line(told)}")
+        elif self.path and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            told = f"nothing is written into {self.path.parent}, because no test of a loss was selected"
+            self.told.append(f"report: {one_line(told)}")
+        if (self.problem or self._unfit) and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def cell(self, report: pytest.TestReport) -> Cell:
         """What became of a test, in the terms of the record."""
@@ -141,21 +180,24 @@ class Recorder(Plan):
             {"reason": said["drift"][0]} if said["drift"] else {}
         )
         where: dict[str, Any] = {**coordinates(report.nodeid, self.record.devices)}
-        return Cell(
-            id=report.nodeid,
-            **where,
-            **verdict,
-            **found,
-            seconds=report.duration,
-            side=next(iter(said["side"]), None),
-        )
+        side = next(iter(said["side"]), None)
+        made = Cell(report.nodeid, **where, **verdict, **found, seconds=report.duration, side=side)
+        try:
+            check_cell(made)
+        except SchemaError as error:  # an infinite figure, for instance, says nothing of what was tested
+            self._unfit = True
+            if verdict["outcome"] not in BROKEN:
+                reason = f"the suite measured what no record can hold, so there is no verdict: {error}"
+                verdict = {"outcome": "crashed", "reason": reason}
+            return Cell(report.nodeid, **where, **verdict)
+        return made
 
     def _incomplete_because(self, exitstatus: int) -> str:
         crashed = sum(cell.outcome == "crashed" for cell in self._cells.values())
         missing = self.record.planned - len(self.record.cells)
         reasons = [STOPPED[status] for status in STOPPED if status == exitstatus]
-        reasons += [f"{crashed} cells crashed"] if crashed else []
-        reasons += [f"{missing} cells were not run"] if missing else []
+        reasons += [f"{crashed:,} {'cell' if crashed == 1 else 'cells'} crashed"] if crashed else []
+        reasons += [f"{missing:,} {'cell was' if missing == 1 else 'cells were'} not run"] if missing else []
         return "; ".join(reasons)
 
     def _gather(self) -> None:
@@ -168,14 +210,20 @@ class Recorder(Plan):
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        if self.path is None:
-            return
         self._gather()
+        self.problem = ""
+        self._try(str(self.path), write, self.record, self.path)
+
+    def _try(self, name: str, put: Callable[..., None], *arguments: Any) -> None:
+        """Write a file, and take note of why that fails, be it the disk's fault or the suite's."""
         try:
-            write(self.record, self.path)
-            self.problem = ""
-        except OSError as error:
-            self.problem = f"{self.path} cannot be written ({error.strerror or error})"
+            put(*arguments)
+        except Exception as error:
+            self.problem = self.problem or f"{name} cannot be written ({why(error)})"
+
+
+def _put_page(render: Callable[[Record], str], record: Record, path: Path) -> None:
+    write_text(render(record), path)
 
 
 def _is_ours(nodeid: str) -> bool:
