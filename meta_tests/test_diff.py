@@ -206,6 +206,11 @@ def test_cells_that_nobody_asked_for_or_tested_are_no_gap(old: Record, new: Reco
     assert not compare(old, new).incomplete
 
 
+def test_a_record_that_claims_to_be_complete_is_counted() -> None:
+    (gap,) = compare(a_record(VALUE), a_record(VALUE, planned=3)).incomplete
+    assert gap.told == "NEW has 1 of 3 cells: the reason is unknown"
+
+
 def test_a_cell_that_one_record_lacks_is_not_compared() -> None:
     found = compare(a_record(VALUE, planned=2, **KILLED), a_record(VALUE, MORE))
     assert counts(found) == {"incomplete": 1}

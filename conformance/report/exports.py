@@ -98,11 +98,11 @@ def _cases(comparison: Comparison, kind: Kind) -> list[ElementTree.Element]:
 
 
 def _failed(kind: Kind, change: Any) -> ElementTree.Element:
-    where, *rest = rows.row(change)
-    case = _case(kind, where)
-    message = "; ".join(filter(None, rest)) or where
+    told = rows.row(change)
+    case = _case(kind, told[0])
+    message = f"{kind.title}: {'; '.join(filter(None, told))}"
     failure = ElementTree.SubElement(case, "failure", type=kind.key, message=visible(message))
-    failure.text = visible(rows.code(change) or where)
+    failure.text = visible(rows.code(change) or message)
     return case
 
 

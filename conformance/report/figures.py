@@ -89,7 +89,7 @@ def counted(number: int, singular: str, plural: str) -> str:
 def shortfall(record: Record) -> str:
     """What a run has, such as "200 of 13,850 cells: it was interrupted"; empty if it has everything."""
     cells = len(record.cells)
-    if record.complete and cells:
+    if record.complete and cells and cells >= record.planned:
         return ""
     unjudged = "" if cells < record.planned or not cells else ", not each with a verdict"
     because = record.incomplete_because or (
