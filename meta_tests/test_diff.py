@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -27,7 +29,7 @@ BARE = example_record(cells=[], findings=[])
 
 def a_record(*cells: Cell, **changes: object) -> Record:
     """A small record: cells, and the surroundings of the example."""
-    return replace(BARE, cells=list(cells), complete=True, **changes)
+    return replace(BARE, cells=list(cells), **{"complete": True, "planned": len(cells)} | changes)
 
 
 def counts(comparison: Comparison) -> dict[str, int]:
@@ -112,6 +114,16 @@ def test_other_parameters_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["(a", "(a): ...\ndef g()", "(a=\x00)", "(" * 300, "(a=" + "-" * 10**5 + "1)"]
+)
+def test_parameters_that_are_no_code_are_shown_as_they_are(text: str) -> None:
+    both = [{"l1_loss": Signatures(shown, "(a)")} for shown in ("(a)", text)]
+    old, new = (a_record(VALUE, signatures=signatures, lacking=[]) for signatures in both)
+    (found,) = compare(old, new).signatures
+    assert (found.after, found.changes) == (text, ["see both"])
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda r: replace(r, suite=replace(r.suite, sources="other")), "the suite is not the same"),
@@ -120,7 +132,7 @@ def test_other_parameters_are_told() -> None:
         (lambda r: replace(r, settings=replace(r.settings, profile="ci")), "--hypothesis-profile"),
         (lambda r: replace(r, platform=replace(r.platform, hypothesis="1")), "Hypothesis is not the same"),
         (lambda r: replace(r, settings=replace(r.settings, implementation="x:y")), "--implementation"),
-        (lambda r: replace(r, cells=[]), "no cell in common"),
+        (lambda r: a_record(replace(VALUE, id="another")), "no cell in common"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(change: Callable[[Record], Record], words: str) -> None:
@@ -129,13 +141,108 @@ def test_what_cannot_be_compared_is_refused(change: Callable[[Record], Record], 
         compare(record, change(record))
 
 
+MORE = replace(VALUE, id="more", outcome="diverges")
+SKIPPED = replace(VALUE, id="more", outcome="not tested", reason="absent")
+KILLED = {"complete": False, "incomplete_because": "it was interrupted"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            a_record(VALUE, MORE),
+            a_record(VALUE, planned=13850, **KILLED),
+            "NEW has 1 of 13,850 cells: it was interrupted",
+        ),
+        (
+            a_record(VALUE, planned=2, **KILLED),
+            a_record(VALUE, MORE),
+            "OLD has 1 of 2 cells: it was interrupted",
+        ),
+        (a_record(VALUE), a_record(planned=1, **KILLED), "NEW has 0 of 1 cell: it was interrupted"),
+        (a_record(VALUE), a_record(), "NEW has 0 of 0 cells: no test was selected"),
+        (a_record(), a_record(VALUE), "OLD has 0 of 0 cells: no test was selected"),
+        (
+            a_record(VALUE),
+            a_record(VALUE, **KILLED),
+            "NEW has 1 of 1 cell, not each with a verdict: it was interrupted",
+        ),
+        (
+            a_record(VALUE),
+            a_record(VALUE, complete=False),
+            "NEW has 1 of 1 cell, not each with a verdict: the reason is unknown",
+        ),
+        (a_record(VALUE, MORE), a_record(VALUE), "NEW lacks 1 cell that OLD tested, such as more"),
+    ],
+)
+def test_a_run_that_lacks_cells_fails_the_comparison_and_every_rendering_begins_with_it(
+    old: Record, new: Record, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compare(old, new)
+    assert counts(found).pop("incomplete") == 1
+    assert [kind.key for kind in found.failing] == ["incomplete"]
+    write(old, tmp_path / "old")
+    write(new, tmp_path / "new")
+    for name in RENDERINGS:
+        command = ["diff", str(tmp_path / "old"), str(tmp_path / "new"), "--format", name]
+        assert main(command) == 1
+        text = capsys.readouterr().out
+        assert f"Incomplete: {told}" in text.replace("\\", "")
+        assert text.index("Incomplete: ") < text.index("compared")
+        assert main([*command, "--fail-on", "regressions,crashes"]) == 0
+        assert f"Incomplete: {told}" in capsys.readouterr().out.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (a_record(VALUE, SKIPPED), a_record(VALUE)),  # OLD did not test it either
+        (a_record(VALUE), a_record(VALUE, MORE)),
+        (a_record(VALUE, MORE), a_record(VALUE, settings=replace(BARE.settings, dtypes=["float32"]))),
+        (a_record(VALUE, replace(MORE, loss="ctc_loss")), a_record(VALUE, lacking=["ctc_loss"])),
+    ],
+)
+def test_cells_that_nobody_asked_for_or_tested_are_no_gap(old: Record, new: Record) -> None:
+    assert not compare(old, new).incomplete
+
+
+def test_a_record_that_claims_to_be_complete_is_counted() -> None:
+    (gap,) = compare(a_record(VALUE), a_record(VALUE, planned=3)).incomplete
+    assert gap.told == "NEW has 1 of 3 cells: the reason is unknown"
+
+
 def test_a_cell_that_one_record_lacks_is_not_compared() -> None:
-    more = replace(VALUE, id="more", outcome="diverges")
-    whole = a_record(VALUE, more)
-    part = replace(a_record(VALUE), complete=False, incomplete_because="it was killed")
-    found = compare(part, whole)
-    assert not counts(found)
-    assert any(note.loud and "OLD is incomplete: it was killed" in note.text for note in found.notes)
+    found = compare(a_record(VALUE, planned=2, **KILLED), a_record(VALUE, MORE))
+    assert counts(found) == {"incomplete": 1}
+    assert found.cells == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "older"),
+    [
+        ("2.13.0", "2.6.0", True),
+        ("2.6.0", "2.13.0", False),
+        ("2.13.0+cpu", "2.13.0", False),  # two builds of one version
+        ("2.13.0+cu126", "2.13.0+cpu", False),
+        ("2.13.1+cpu", "2.13.0+cu126", True),
+        ("2.15.0.dev20261102+cpu", "2.15.0.dev20261101+cpu", True),
+        ("2.15.0.dev20261101+cpu", "2.15.0", False),
+        ("2.15.0", "2.15.0.dev20261101+cpu", True),
+        ("2.15.0a0+gitabcdef0", "2.15.0", False),
+        ("2.14.0", "2.14.0rc2", True),
+        ("2.14.0rc10", "2.14.0rc9", True),
+        ("2.14.0.post1", "2.14.0", True),
+        ("parrot", "2.6.0", False),  # nobody knows
+        ("2.6.0", "1parrot", False),
+    ],
+)
+def test_a_newer_torch_that_is_older_is_told(old: str, new: str, older: bool) -> None:
+    both = [a_record(VALUE, torch=replace(BARE.torch, version=version)) for version in (old, new)]
+    notes = [note for note in compare(*both).notes if "is older" in note.text]
+    assert [note.loud for note in notes] == [True] * older
+    if older:
+        assert f"({new} after {old})" in notes[0].text
+        assert all("NEW is older than OLD" in render(compare(*both)) for render in RENDERINGS.values())
 
 
 def test_hostile_text_stays_text() -> None:
@@ -143,6 +250,8 @@ def test_hostile_text_stays_text() -> None:
     found = compare(a_record(VALUE), a_record(wrong))
     told = {name: render(found) for name, render in RENDERINGS.items()}
     assert HOSTILE in told["terminal"]
+    assert json.loads(told["json"])["changes"]["regressions"][0]["code"] == f"{HOSTILE}\nsecond line"
+    assert ElementTree.fromstring(told["junit"]).find(".//failure").text == f"{HOSTILE}\nsecond line"
     assert "<b>" not in told["html"]
     table = told["markdown"].partition("````")[0]
     assert "<b>" not in table
@@ -159,6 +268,8 @@ def test_the_command_says_what_is_wrong_in_a_line(tmp_path: Path, capsys: pytest
         ([str(old), str(new)], "the seed is not the same (0 in OLD, 7 in NEW)"),
         ([str(old), str(tmp_path / "none")], "none: No such file or directory"),
         ([str(old), str(old), "--fail-on", "speed"], "unknown kind 'speed'"),
+        ([str(old), str(old), "--fail-on", "none,drift"], "unknown kind 'none'"),
+        ([str(old), str(old), "--fail-on="], "unknown kind ''"),
         ([str(old), str(old), "--output", str(tmp_path / "no" / "x")], "--output: "),
     ]:
         with pytest.raises(SystemExit) as ended:
@@ -175,4 +286,89 @@ def test_the_exit_status_is_what_was_asked_for(tmp_path: Path) -> None:
     assert main(["diff", str(old), str(new), "--output", str(tmp_path / "told")]) == 0
     assert "Drift" in (tmp_path / "told").read_text()
     assert main(["diff", str(old), str(new), "--fail-on", "drift", "--format", "html"]) == 1
+    assert main(["diff", str(old), str(new), "--fail-on", " fixes, drift "]) == 1
     assert main(["diff", str(old), str(new), "--fail-on", "none", "--format", "markdown"]) == 0
+
+
+def changed() -> Comparison:
+    """A comparison with a change of nearly each kind, one of them in hostile words."""
+    nasty = "\udc80\x00\x1b ]]> & \ufffe"
+    ids = [replace(VALUE, id=f"t.py::test_value[{i}]") for i in range(8)]
+    before = [
+        replace(ids[1], outcome="diverges"),
+        replace(ids[5], outcome="unsupported", reason="no"),
+        ids[7],
+    ]
+    after = [
+        replace(ids[0], outcome="diverges", failure=nasty),
+        replace(ids[2], digest="b" * 16, prints="aaaacccc", ulp=9.0),
+        replace(ids[3], outcome="crashed", reason=nasty),
+        replace(ids[4], outcome="unsupported", reason=nasty),
+    ]
+    was, now = (
+        {cell.id: cell for cell in ids} | {cell.id: cell for cell in side} for side in (before, after)
+    )
+    del now[ids[7].id]
+    return compare(a_record(*was.values()), a_record(*now.values()))
+
+
+def test_the_json_says_everything_in_a_stable_order() -> None:
+    comparison = changed()
+    told = json.loads(RENDERINGS["json"](comparison))
+    assert [*told] == [
+        *("version", "verdict", "failed", "failed_because", "fail_on", "cells", "bad", "counts", "notes"),
+        *("old", "new", "changes"),
+    ]
+    assert told["version"] == 1
+    assert told["failed"] is True
+    assert told["failed_because"] == told["fail_on"] == ["incomplete", "regressions", "crashes"]
+    assert told["verdict"].startswith("Incomplete: NEW lacks 1 cell that OLD tested")
+    assert [*told["counts"]] == [*told["changes"]] == [kind.key for kind in KINDS]
+    assert {key: n for key, n in told["counts"].items() if n} == counts(comparison)
+    assert told["old"]["torch"]["version"] == BARE.torch.version
+    assert (told["old"]["cells"], told["new"]["cells"]) == (8, 7)
+    (regression,) = told["changes"]["regressions"]
+    assert [*regression] == ["name", "loss", "before", "after", "told", "code", "id", "cells", "examples"]
+    assert regression["id"] == "t.py::test_value[0]"
+    comparison.fail_on = []
+    assert json.loads(RENDERINGS["json"](comparison))["failed"] is False
+
+
+# What consumers of JUnit XML know: the elements in each element, and its attributes.
+JUNIT = {
+    "testsuites": ({"testsuite"}, {"name", "tests", "failures", "errors"}),
+    "testsuite": (
+        {"properties", "testcase", "system-out"},
+        {"name", "tests", "failures", "errors", "skipped", "time"},
+    ),
+    "properties": ({"property"}, set()),
+    "property": (set(), {"name", "value"}),
+    "testcase": ({"failure", "skipped", "system-out"}, {"classname", "name", "time"}),
+    "failure": (set(), {"type", "message"}),
+    "skipped": (set(), {"message"}),
+    "system-out": (set(), set()),
+}
+
+
+@pytest.mark.parametrize("fail_on", [["incomplete", "regressions", "crashes"], [], ["drift", "fixes"]])
+def test_the_junit_file_is_valid_and_fails_where_the_comparison_does(fail_on: list[str]) -> None:
+    comparison = changed()
+    comparison.fail_on = fail_on
+    root = ElementTree.fromstring(RENDERINGS["junit"](comparison).encode())
+    for element in root.iter():
+        inner, attributes = JUNIT[element.tag]
+        assert {child.tag for child in element} <= inner
+        assert set(element.keys()) == attributes
+    (suite,) = root
+    assert suite.get("tests") == str(len(suite.findall("testcase")))
+    assert suite.get("failures") == root.get("failures") == str(len(suite.findall(".//failure")))
+    assert suite.get("skipped") == str(len(suite.findall(".//skipped")))
+    assert {element.get("type") for element in suite.iter("failure")} == {k.key for k in comparison.failing}
+    assert bool(suite.findall(".//failure")) == bool(comparison.failing)
+    for kind in KINDS:
+        cases = suite.findall(f"testcase[@classname='diff.{kind.key}']")
+        changes = comparison.changes(kind)
+        assert len(cases) == (len(changes) if changes and kind.key in fail_on else 1)
+    told = "".join(root.itertext())
+    assert "Incomplete: NEW lacks 1 cell" in told
+    assert "\\udc80\\x00\\x1b ]]> & \\ufffe" in told

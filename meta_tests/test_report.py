@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -24,11 +23,13 @@ from conformance.judging import ulp_errors
 from conformance.laws import instances
 from conformance.losses import LOSSES
 from conformance.report.coordinates import coordinates
-from conformance.report.record import OUTCOMES, Record, RecordError, read
+from conformance.report.record import OUTCOMES, Record, read
+from conformance.report.recorder import prepared
 from conformance.tally import Tally
 from conformance.ways import passages
 from reference import FORMATS
 
+from .forked import run_pytest
 from .test_failures import HUBER
 from .test_options import ROOT, pytest_of_the_suite
 
@@ -171,51 +172,119 @@ def test_a_run_that_ends_half_way_leaves_a_record_that_says_so(tmp_path: Path, n
     assert main(["report", str(tmp_path / "report")]) == 0
 
 
+def chosen(folder: Path, *options: str) -> Path | None:
+    """What ``--report`` names, given on a command line in a folder; the last one counts."""
+    given = [*options]
+    report = given[-1].removeprefix("--report=")
+    config: Any = SimpleNamespace(
+        option=SimpleNamespace(report=report), rootpath=ROOT,
+        invocation_params=SimpleNamespace(dir=folder, args=tuple(given)),
+    )  # fmt: skip
+    return prepared(config)
+
+
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("options", "path"),
     [
-        ("{", ["damaged, or no record", "--report"]),
-        ("\udcff", ["damaged, or no record"]),
-        ("[]", ["the file must be an object"]),
-        ("{}", ["the file has no 'version'"]),
-        ('{"version": 0}', ["schema version 0, and this suite reads 1"]),
+        (["--report=/tmp/new/"], "/tmp/new"),
+        (["--report=relative"], "{}/relative"),
+        (["--report=."], "{}"),
+        (["--report=../x"], "{}/../x"),
+        (["--report=~/x"], "/home/of/x"),
+        (["--report=a b \u00e9\n"], "{}/a b \u00e9\n"),
+        (["--report", f"{ROOT}/inside"], f"{ROOT}/inside"),
+        (["--report", f"{ROOT}"], f"{ROOT}"),
+        (["--report", f"{ROOT}/a/../inside"], f"{ROOT}/a/../inside"),
     ],
 )
-def test_what_is_no_record_is_refused_in_a_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: list[str]
+def test_the_folder_may_be_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], path: str
 ) -> None:
-    path = tmp_path / "record.json"
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(SystemExit) as ended:
-        main(["report", str(path)])
-    said = capsys.readouterr().err
-    assert ended.value.code == 2
-    assert len(said.splitlines()) == 1
-    assert all(word in said for word in [*words, str(path)]), said
+    monkeypatch.setenv("HOME", "/home/of")
+    assert chosen(tmp_path, *options) == Path(path.format(tmp_path))
+    assert not [*tmp_path.iterdir()]
 
 
-def test_every_value_of_a_record_is_checked(healthy: Path, tmp_path: Path) -> None:
-    whole = json.loads((healthy / "record.json").read_text())
-    path = tmp_path / "record.json"
-    for change, words in [
-        ({"planned": "six"}, "planned must be a whole number, and is text"),
-        ({"cells": [{**whole["cells"][0], "outcome": "fine"}]}, "is none of conforms"),
-        ({"cells": [{**whole["cells"][0], "colour": "red"}]}, r"cells\[0\] has an unknown key 'colour'"),
-        ({"torch": {}}, "torch has no 'version'"),
-    ]:
-        path.write_text(json.dumps({**whole, **change}))
-        with pytest.raises(RecordError, match=words):
-            read(path)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--report="], "no folder is named; write --report=DIR"),
+        (["--report", ""], "no folder is named; write --report=DIR"),
+        (["--report=~nobody-of-that-name/x"], "cannot be made a folder (there is no such user)"),
+        (["--report", "/tmp/a b"], "outside the checkout, where pytest would look for its settings; "
+         "write --report='/tmp/a b'"),
+        (["--report", f"{ROOT}/../x"], f"write --report={ROOT}/../x"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_meant_is_refused(tmp_path: Path, options: list[str], words: str) -> None:
+    with pytest.raises(pytest.UsageError) as refused:
+        chosen(tmp_path, *options)
+    assert str(refused.value).startswith("--report: ")
+    assert words in str(refused.value)
 
 
-def test_the_folder_must_be_one(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    run = pytest_of_the_suite(f"--report={tmp_path / 'file'}", *FEW)
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("file\nname", "/file\\nname' cannot be made a folder (there is a file, or a link to nothing)"),
+        ("dangling", "/dangling' cannot be made a folder (there is a file, or a link to nothing)"),
+        ("blocked", "/blocked/record.json cannot be written (Is a directory)"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_or_written_ends_the_run_in_a_line(
+    tmp_path: Path, folder: str, words: str
+) -> None:
+    (tmp_path / "file\nname").write_text("")
+    (tmp_path / "dangling").symlink_to("nothing")
+    (tmp_path / "blocked" / "record.json").mkdir(parents=True)
+    run = pytest_of_the_suite(f"--report={tmp_path / folder}", VALUE, *FEW)
     assert run.returncode == 4
-    assert "cannot be made a folder" in run.stderr
-    run = pytest_of_the_suite("--report", str(tmp_path / "new"), *FEW)
-    assert f"write --report={tmp_path / 'new'}" in run.stderr
-    assert not (tmp_path / "new").exists()
+    (line,) = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+    assert words in line
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_the_files_are_written_into_any_folder(tmp_path: Path) -> None:
+    name = "a b \u00e9\nc"
+    (tmp_path / "target").mkdir()
+    (tmp_path / name).symlink_to("target")
+    cell = f"{ROOT / VALUE}::test_value[l1_loss-mean-float32-cpu]"
+    options = [*FEW, "-p", "no:cacheprovider", "--report=no", f"--report={name}"]
+    run = run_pytest([cell, *options], tmp_path, os.environ, seconds=100)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert read(tmp_path / "target").complete
+    assert not (tmp_path / "no").exists()
+    assert "report: record.json, report.html, summary.md in " in run.stdout
+    assert "/a b \u00e9\\nc\n" in run.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--help"],
+        ["--fixtures"],
+        ["--collect-only"],
+        ["--setup-plan"],
+        ["no_such_file.py"],
+        ["-n", "1", "no_such_file.py"],
+        ["-k", "no_such_test"],
+    ],
+    ids=" ".join,
+)
+def test_a_run_without_tests_writes_and_destroys_nothing(tmp_path: Path, options: list[str]) -> None:
+    kept = tmp_path / "report" / "record.json"
+    kept.parent.mkdir()
+    kept.write_text("kept")
+    paths = [] if options[-1].endswith(".py") else [VALUE]
+    pytest_of_the_suite(f"--report={kept.parent}", *FEW, *paths, *options)
+    assert [*kept.parent.iterdir()] == [kept]
+    assert kept.read_text() == "kept"
+
+
+@pytest.mark.parametrize("option", ["--markers", "--version", "--collect-only", "--no-such-option"])
+def test_a_run_without_tests_makes_no_folder(tmp_path: Path, option: str) -> None:
+    pytest_of_the_suite(f"--report={tmp_path / 'new'}", *FEW, VALUE, option)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])

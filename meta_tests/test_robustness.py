@@ -123,8 +123,54 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path) -> None:
     assert "record.json cannot be written (File too large)" in run.stdout
     assert run.stdout.count("cannot be written") == 1
     assert "6 passed" in run.stdout
+    assert run.returncode == 1
     left = {path.name for path in (tmp_path / "report").iterdir()}
     assert left <= {"record.json", "summary.md"}  # the latter is short enough
+
+
+# What goes wrong while the pages are made, or figures.
+BUG = """
+def pytest_sessionstart():
+    from conformance.report import recorder
+    recorder.PAGES["report.html"] = lambda record: {}["no such thing"]
+"""
+INFINITE = """
+def pytest_sessionstart():
+    from conformance.tally import Tally
+    Tally.measure = lambda self, ratio: setattr(self, "worst", float("inf"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("blocked", "plugin", "told"),
+    [
+        ("report.html", "", "report.html cannot be written (Is a directory)"),
+        ("summary.md", "", "summary.md cannot be written (Is a directory)"),
+        ("", BUG, "report.html cannot be written ('no such thing')"),
+    ],
+)
+def test_a_page_that_cannot_be_made_fails_the_run_and_keeps_the_record(
+    tmp_path: Path, blocked: str, plugin: str, told: str
+) -> None:
+    (tmp_path / "report" / blocked).mkdir(parents=True)
+    record, run = recorded(tmp_path, VALUE, plugin=plugin)
+    assert run.returncode == 1
+    assert record.complete
+    assert f"report: {told}\n" in run.stdout
+    assert "6 passed" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+    assert (tmp_path / "report" / "summary.md").exists()  # each is tried
+
+
+def test_a_figure_that_no_record_can_hold_is_no_verdict_and_loses_nothing(tmp_path: Path) -> None:
+    record, run = recorded(tmp_path, VALUE, "-k", "l1_loss or huber_loss-mean", plugin=INFINITE)
+    assert run.returncode == 1
+    assert len(record.cells) == 4
+    for cell in record.cells:
+        assert cell.outcome == "crashed"
+        assert "worst must be a finite number, and is inf" in cell.reason
+    assert record.incomplete_because == "4 cells crashed"
+    assert "no cell has a verdict" in run.stdout
 
 
 @UNWRITABLE

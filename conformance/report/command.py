@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from . import markdown, page, renderings, terminal
-from .accuracy_table import accuracy_table
+from . import figures, markdown, page, renderings, terminal
+from .accuracy_table import NothingMeasuredError, accuracy_table
 from .comparability import NotComparableError
 from .comparing import compare
-from .comparison import KINDS, WORST
-from .record import Record, RecordError, read, write_text
+from .comparison import FAILING, KINDS
+from .output import one_line, put, refuse
+from .record import Record, RecordError, locate, read
+
+
+def _summary(record: Record) -> str:
+    """The summary at the end of the run, after a line that says what an incomplete run lacks."""
+    lines = terminal.summary(record) or [figures.found(record)]
+    return "\n".join([*filter(None, [figures.warning(record)]), *lines]) + "\n"
+
 
 REPORTS: dict[str, Callable[[Record], str]] = {
-    "terminal": lambda record: "\n".join(terminal.summary(record)) + "\n",
+    "terminal": _summary,
     "markdown": markdown.summary,
     "html": page.page,
 }
 PLACE = "record.json, or the folder that holds it"
-# Exit status of a command that could not do what it was asked for.
-REFUSED = 2
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands to the subparsers of a command line."""
     diff = commands.add_parser(
-        "diff", help="tell what changed between two runs; exit status 1 if anything regressed"
+        "diff",
+        help="compare two runs; exit status 1 if anything regressed or crashed, or a run is incomplete",
     )
     diff.add_argument("old", metavar="OLD", type=Path, help=PLACE)
     diff.add_argument("new", metavar="NEW", type=Path, help="likewise, of the run that is compared with it")
     _add_output(diff, list(renderings.RENDERINGS))
     keys = [kind.key for kind in KINDS]
     diff.add_argument(
-        "--fail-on", default=",".join(WORST), metavar="KIND[,KIND...]", type=_kinds,
-        help=f"the changes for which the exit status is 1: none, or some of {', '.join(keys)}; "
+        "--fail-on", default=",".join(FAILING), metavar="KIND[,KIND...]", type=_kinds,
+        help=f"the kinds of change that make the exit status 1: none, or any of {', '.join(keys)}; "
         "default: %(default)s",
     )  # fmt: skip
     diff.set_defaults(run=_diff)
@@ -63,7 +71,7 @@ def _kinds(told: str) -> list[str]:
         argparse.ArgumentTypeError: one is unknown.
     """
     valid = [kind.key for kind in KINDS]
-    names = [] if told == "none" else told.split(",")
+    names = [] if told.strip() == "none" else [name.strip() for name in told.split(",")]
     for name in names:
         if name not in valid:
             raise argparse.ArgumentTypeError(f"unknown kind {name!r} (valid: none, {', '.join(valid)})")
@@ -74,40 +82,40 @@ def _read(path: Path) -> Record:
     try:
         return read(path)
     except RecordError as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
-def _refuse(why: str) -> NoReturn:
-    print(f"error: {why}", file=sys.stderr)
-    raise SystemExit(REFUSED)
+def _put(text: str, arguments: argparse.Namespace, *records: Path) -> None:
+    """Write what is made of records, but not over one of them."""
+    output = arguments.output
+    if output and os.path.realpath(output) in {os.path.realpath(locate(path)) for path in records}:
+        refuse(f"--output: {output} is a record that is read; name another file")
+    put(text, output, document=arguments.format != "terminal")
 
 
 def _diff(arguments: argparse.Namespace) -> int:
     old, new = _read(arguments.old), _read(arguments.new)
     try:
-        comparison = compare(old, new)
+        comparison = compare(old, new, arguments.fail_on)
     except NotComparableError as error:
-        _refuse(f"{arguments.old} and {arguments.new} cannot be compared: {error}")
-    _put(renderings.RENDERINGS[arguments.format](comparison), arguments.output)
-    return int(any(comparison.changes(kind) for kind in KINDS if kind.key in arguments.fail_on))
+        refuse(f"{arguments.old} and {arguments.new} cannot be compared: {error}")
+    _put(renderings.RENDERINGS[arguments.format](comparison), arguments, arguments.old, arguments.new)
+    return int(bool(comparison.failing))
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    _put(REPORTS[arguments.format](_read(arguments.record)), arguments.output)
+    _put(REPORTS[arguments.format](_read(arguments.record)), arguments, arguments.record)
     return 0
 
 
 def _accuracy(arguments: argparse.Namespace) -> int:
-    print(accuracy_table(_read(arguments.record)), end="")
-    return 0
-
-
-def _put(text: str, path: Path | None) -> None:
-    """Print a text, or write it to a file, whole or not at all."""
-    if path is None:
-        print(text, end="")
-        return
+    record = _read(arguments.record)
     try:
-        write_text(text, path)
-    except OSError as error:
-        _refuse(f"--output: {path} cannot be written ({error.strerror or error}); name another file")
+        table = accuracy_table(record)
+    except NothingMeasuredError as error:
+        refuse(f"{arguments.record}: {error}")
+    warning = figures.warning(record)
+    if warning:
+        print(f"warning: {one_line(f'{arguments.record}: {warning}')}", file=sys.stderr)
+    put(table)
+    return 0

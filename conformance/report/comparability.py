@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch.torch_version import TorchVersion
+
 from .record import Record
 
+# A release, release candidate, development or nightly version, and the build.
+RELEASE = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+.*)?$")
 AGAIN = "run both again with one checkout of the suite, and --report"
 
 
@@ -82,39 +87,43 @@ def refuse_incomparable(old: Record, new: Record) -> None:
         raise NotComparableError(
             f"the divergences on record are not the same ({told}); give both runs one --registry"
         )
-    if not {cell.id for cell in old.cells} & {cell.id for cell in new.cells}:
+    was, now = ({cell.id for cell in record.cells} for record in (old, new))
+    if was and now and not was & now:
         raise NotComparableError(
-            "they have no cell in common; give both runs the same options, and let them end"
+            "they have no cell in common; give both runs the same options, and let both finish"
         )
 
 
-def restricted_alike(old: Record, new: Record) -> bool:
-    """Whether both runs were asked for the same, and did it, so that what only one has is a difference."""
-    return not _differing(ASKED, old, new) and old.complete and new.complete
+def asked_alike(old: Record, new: Record) -> bool:
+    """Whether both runs were asked for the same cells."""
+    return not _differing(ASKED, old, new)
 
 
 def notes(old: Record, new: Record) -> list[Note]:
     """What to bear in mind, what matters most first."""
-    sides = {"OLD": old, "NEW": new}
     found = [
-        Note(
-            f"{side} is incomplete: {record.incomplete_because or 'nobody knows why'}; "
-            "the cells that it lacks say nothing, and are not compared",
-            loud=True,
-        )
-        for side, record in sides.items()
-        if not record.complete
-    ]
-    found += [
         Note(
             f"{side} is no deterministic run: its examples are its own, so drift is not compared, "
             "and errors are those of other examples",
             loud=True,
         )
-        for side, record in sides.items()
+        for side, record in (("OLD", old), ("NEW", new))
         if not record.settings.deterministic
     ]
-    return [*found, *_of_filters(old, new), *_of_versions(old, new)]
+    return [*_of_order(old, new), *found, *_of_filters(old, new), *_of_versions(old, new)]
+
+
+def _of_order(old: Record, new: Record) -> Iterator[Note]:
+    versions = [record.torch.version for record in (old, new)]
+    # The part after a "+" names the build of a version; whether it is older than another build nobody knows.
+    was, now = (TorchVersion(version.partition("+")[0]) for version in versions)
+    # Texts that are no versions compare as texts do, which says nothing of their age.
+    if now < was and all(RELEASE.match(version) for version in versions):
+        yield Note(
+            f"NEW is older than OLD ({versions[1]} after {versions[0]}): fixes and regressions are swapped; "
+            "exchange the arguments",
+            loud=True,
+        )
 
 
 def _of_filters(old: Record, new: Record) -> Iterator[Note]:

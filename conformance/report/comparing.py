@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .comparability import NotComparableError, notes, refuse_incomparable, restricted_alike
-from .comparison import FACTOR, Accuracy, Change, Comparison, Drift, Group, LossChange, Side
+from .comparability import NotComparableError, asked_alike, notes, refuse_incomparable
+from .comparison import FACTOR, FAILING, Accuracy, Change, Comparison, Drift, Gap, Group, LossChange, Side
+from .figures import counted, shortfall
 from .record import BROKEN, GOOD, UNTESTED, Cell, Finding, Record
 from .signatures import changed_signatures
 
 __all__ = ["NotComparableError", "compare"]
 
 WITNESS = "witness_still_diverges"  # the test of what is on record
+MOST_GONE = 20  # ids of cells that a gap lists
 DIGITS = 4  # of `Cell.prints` for each example
 
 Pair = tuple[Cell, Cell]
 
 
-def compare(old: Record, new: Record) -> Comparison:
+def compare(old: Record, new: Record, fail_on: Sequence[str] = FAILING) -> Comparison:
     """Find what changed from one run to another.
+
+    Args:
+        old: the former run.
+        new: the latter.
+        fail_on: the keys of the kinds of change for which the comparison fails.
 
     Raises:
         NotComparableError: a difference would not be one of what was tested.
@@ -30,11 +37,13 @@ def compare(old: Record, new: Record) -> Comparison:
     lacking = {*old.lacking, *new.lacking}
     # Of a loss that only one has there is nothing to compare.
     common = [(was[name], now[name]) for name in now if name in was and now[name].loss not in lacking]
-    found = Comparison(old, new, notes(old, new), cells=len(common))
+    found = Comparison(old, new, notes(old, new), cells=len(common), fail_on=fail_on)
+    found.incomplete = list(_gaps(old, new, was, now))
     found.bad = sum(a.outcome in BROKEN and b.outcome in BROKEN for a, b in common)
     _compare_divergences(found, common)
     _compare_outcomes(found, common)
-    alone = _alone(was, now) if restricted_alike(old, new) else []
+    whole = old.complete and new.complete
+    alone = _alone(was, now) if whole and asked_alike(old, new) else []
     _compare_support(found, [*common, *(pair for pair in alone if pair[0].loss not in lacking)])
     conforming = [(a, b) for a, b in common if a.outcome in GOOD and b.outcome in GOOD]
     _compare_accuracy(found, conforming)
@@ -56,6 +65,25 @@ def compare(old: Record, new: Record) -> Comparison:
 
 def _name(cell: Cell) -> str:
     return cell.id.rpartition("::")[2]
+
+
+def _gaps(old: Record, new: Record, was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Gap]:
+    """What the runs lack: cells that they planned, and cells that only the former has though both should."""
+    for side, record in (("OLD", old), ("NEW", new)):
+        short = shortfall(record)
+        if short:
+            cells = len(record.cells)
+            yield Gap(side, f"{side} has {short}", record.planned - cells, record.planned)
+    if shortfall(new) or not asked_alike(old, new):
+        return
+    gone = [
+        cell.id
+        for cell in was.values()
+        if cell.id not in now and cell.outcome not in UNTESTED and cell.loss not in new.lacking
+    ]
+    if gone:
+        told = f"NEW lacks {counted(len(gone), 'cell', 'cells')} that OLD tested, such as {gone[0]}"
+        yield Gap("NEW", told, len(gone), len(was), gone[:MOST_GONE])
 
 
 def _alone(was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Pair]:

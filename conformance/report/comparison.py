@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,25 @@ from .signatures import SignatureChange
 FACTOR = 1.5
 # What is not farther off than half an ulp is rounded correctly, and cannot be better.
 CORRECTLY_ROUNDED = 0.5
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Cells that a run should have, and does not; nothing that they would say is compared.
+
+    Attributes:
+        side: "OLD" or "NEW".
+        told: what is missing, and why.
+        cells: how many there are.
+        of_cells: how many there should be.
+        first: ids of some that are missing, if they are known.
+    """
+
+    side: str
+    told: str
+    cells: int
+    of_cells: int
+    first: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -182,13 +202,17 @@ class Kind:
         return self.key.replace("-", "_")
 
 
-# The kinds that are told first, with what shows each of them, and for which a comparison fails by default.
+# The kinds that are shown with the failure or script of each change.
 WORST = ("regressions", "crashes")
+# The kinds for which a comparison fails by default.
+FAILING = ("incomplete", *WORST)
 
 # In the order in which they matter.
 KINDS = tuple(
     Kind(*row)
     for row in (
+        ("incomplete", "Incomplete",
+         "A run lacks cells that it should have; nothing that they would say is compared.", "gaps"),
         ("regressions", "Regressions",
          "What conformed, or was known to diverge, diverges now; or what is on record of this torch and was "
          "not of the other.", "changes"),
@@ -225,7 +249,8 @@ class Comparison:
         notes: what to bear in mind.
         cells: how many were compared.
         bad: how many of them diverge or crash in both.
-        regressions, ...: the changes, by `KINDS`.
+        fail_on: the keys of the kinds for which the comparison fails.
+        incomplete, ...: the changes, by `KINDS`.
     """
 
     old: Record
@@ -233,6 +258,8 @@ class Comparison:
     notes: list[Note]
     cells: int = 0
     bad: int = 0
+    fail_on: Sequence[str] = FAILING
+    incomplete: list[Gap] = field(default_factory=list)
     regressions: list[Change] = field(default_factory=list)
     crashes: list[Change] = field(default_factory=list)
     fixes: list[Change] = field(default_factory=list)
@@ -252,6 +279,11 @@ class Comparison:
         """The changes of a kind."""
         found: list[Any] = getattr(self, kind.attribute)
         return found
+
+    @property
+    def failing(self) -> list[Kind]:
+        """The kinds of change for which the comparison fails."""
+        return [kind for kind in KINDS if kind.key in self.fail_on and self.changes(kind)]
 
     def count(self, kind: Kind) -> int:
         """How many there are, in the kind's unit."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from reference import FORMATS
 
-from ..losses import LOSSES, find_loss
+from ..losses import LOSSES
+from .coordinates import NAMES
 from .record import Cell, Record
 
 
@@ -41,9 +42,10 @@ def present(record: Record) -> list[Cell]:
 
 def by_loss(record: Record) -> dict[str, Row]:
     """The table that a busy person reads: a row for each loss that was asked for."""
-    wanted = [find_loss(name).name for name in record.settings.losses] or LOSSES
-    rows = _gathered((cell.loss, cell) for cell in present(record))
-    return {name: rows[name] for name in LOSSES if name in rows and name in wanted}
+    rows = _gathered((cell.loss, cell) for cell in present(record) if cell.loss)
+    # The suite that ran may know other losses than this one.
+    wanted = [NAMES.get(name, name) for name in record.settings.losses] or rows
+    return {name: rows[name] for name in dict.fromkeys([*LOSSES, *rows]) if name in rows and name in wanted}
 
 
 def by_property(record: Record) -> dict[str, Row]:
@@ -79,19 +81,49 @@ def untested(record: Record) -> Counter[tuple[str, str]]:
     return counts
 
 
+def counted(number: int, singular: str, plural: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {singular if number == 1 else plural}"
+
+
+def shortfall(record: Record) -> str:
+    """What a run has, such as "200 of 13,850 cells: it was interrupted"; empty if it has everything."""
+    cells = len(record.cells)
+    if record.complete and cells and cells >= record.planned:
+        return ""
+    unjudged = "" if cells < record.planned or not cells else ", not each with a verdict"
+    because = record.incomplete_because or (
+        "the reason is unknown" if record.planned else "no test was selected"
+    )
+    return f"{cells:,} of {counted(record.planned, 'cell', 'cells')}{unjudged}: {because}"
+
+
+def warning(record: Record) -> str:
+    """The line that comes before everything else that is said of an incomplete run; empty if it is whole."""
+    short = shortfall(record)
+    return f"Incomplete: the run has {short}" if short else ""
+
+
 def verdict(record: Record) -> str:
+    """What the run found, in a sentence, after one that says what an incomplete run lacks."""
+    return ". ".join(filter(None, [warning(record), found(record)]))
+
+
+def found(record: Record) -> str:
     """What the run found, in a sentence."""
     outcomes = Counter(cell.outcome for cell in record.cells)
-    parts = [
-        f"{outcomes['conforms'] + outcomes['known']:,} cells conform, "
-        f"{outcomes['known']:,} of them but for known divergences",
-        f"{outcomes['diverges']:,} diverge" if outcomes["diverges"] != 1 else "1 diverges",
-    ]
+    conform, known = outcomes["conforms"] + outcomes["known"], outcomes["known"]
+    parts = ["no cell has a verdict"]
+    if conform or outcomes["diverges"]:
+        conforming = counted(conform, "cell conforms", "cells conform")
+        parts = [
+            f"{conforming}, {known:,} of them but for known divergences",
+            counted(outcomes["diverges"], "diverges", "diverge"),
+        ]
     parts += [
         f"{outcomes[name]:,} {name}" for name in ("crashed", "unsupported", "not tested") if outcomes[name]
     ]
-    text = "; ".join(parts)
-    return text if record.complete else f"{text}. Incomplete: {record.incomplete_because}"
+    return "; ".join(parts)
 
 
 def dtypes(rows: Iterable[Row]) -> list[str]:

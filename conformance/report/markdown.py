@@ -16,9 +16,9 @@ MOST = 20
 def summary(record: Record) -> str:
     """The record of a run for the summary of a CI job: one table, what is new, what is not tested."""
     tested = record.settings.implementation or "torch"
-    parts = [f"## {text(tested)} {text(record.torch.version)}", text(figures.verdict(record))]
-    if not record.complete:
-        parts.append(f"> **This run is incomplete**: {text(record.incomplete_because)}")
+    warning = figures.warning(record)
+    parts = [f"**{text(warning)}**"] if warning else []
+    parts += [f"## {text(tested)} {text(record.torch.version)}", text(figures.found(record))]
     rows = figures.by_loss(record)
     outcomes = [name for name in OUTCOMES if any(row.outcomes[name] for row in rows.values())]
     dtypes = figures.dtypes(rows.values())

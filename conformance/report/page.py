@@ -16,8 +16,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .accuracy import accuracy, bars
+from .figures import counted, warning
 from .figures import known as known_examples
-from .record import BROKEN, OUTCOMES, UNTESTED, Cell, Finding, Record
+from .output import visible
+from .record import BROKEN, GOOD, OUTCOMES, UNTESTED, Cell, Finding, Record
+from .typed_json import rounded
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -133,11 +136,15 @@ def page(record: Record) -> str:
     """
     counts = Counter(cell.outcome for cell in record.cells)
     failures = [cell for cell in _by_severity(record.cells) if cell.outcome in BROKEN]
+    warned = warning(record)
+    said = verdict(counts)
     return environment().get_template("page.html").render(
         record=record,
         counts=counts,
-        verdict=verdict(counts),
-        with_verdict=sum(cell.outcome != "crashed" for cell in record.cells),
+        warning=warned,
+        verdict=said,
+        title=", ".join(filter(None, ["incomplete" * bool(warned), said[0][1], dict(said).get("diverges")])),
+        with_verdict=sum(counts[outcome] for outcome in (*GOOD, "diverges")),
         started=_moment(record.started),
         finished=_moment(record.finished),
         duration=_duration(record),
@@ -181,12 +188,14 @@ def verdict(counts: Counter[str]) -> list[tuple[str, str]]:
         counts: how many cells had which outcome.
     """
     conform, known = counts["conforms"] + counts["known"], counts["known"]
-    said = [("conforms", "1 cell conforms" if conform == 1 else f"{conform:,} cells conform")]
+    said = [("conforms", counted(conform, "cell conforms", "cells conform"))]
+    if not (conform or counts["diverges"]):
+        said = [("not tested", "no cell has a verdict")]
     if known:
         of_them = "it" if conform == 1 else f"{known:,} of them"
         said.append(("known", f"{of_them} but for known divergences"))
     words = {
-        "diverges": ("none diverges", "1 diverges", "{:,} diverge"),
+        "diverges": ("none diverges" if conform else "", "1 diverges", "{:,} diverge"),
         "crashed": ("", "1 crashed", "{:,} crashed"),
         "unsupported": ("", "1 is unsupported", "{:,} are unsupported"),
         "not tested": ("", "1 was not tested", "{:,} were not tested"),
@@ -286,7 +295,7 @@ def _data(record: Record, failures: list[Cell]) -> dict[str, Any]:
     number = {id(cell): i for i, cell in enumerate(failures, 1)}
 
     def told(text: str) -> int:
-        return texts.setdefault(text, len(texts))
+        return texts.setdefault(visible(text), len(texts))
 
     rows = []
     for cell in _by_severity(record.cells):
@@ -300,8 +309,8 @@ def _data(record: Record, failures: list[Cell]) -> dict[str, Any]:
             cell.device,
         )
         pairs = [[[told(k), n] for k, n in of.items()] for of in (cell.known, cell.untested)]
-        numbers = [float(f"{n:.3g}") for n in (cell.seconds, cell.worst, cell.ulp)]
-        row: list[Any] = [told(test), parameters.removesuffix("]"), told(AXES["property"](cell))]
+        numbers = [rounded(n, 3) for n in (cell.seconds, cell.worst, cell.ulp)]
+        row: list[Any] = [told(test), visible(parameters.removesuffix("]")), told(AXES["property"](cell))]
         row += [*map(told, axes), 0 if id(cell) in number else told(cell.reason)]
         row += [number.get(id(cell), 0), cell.examples, *numbers, *pairs]
         while not row[-1]:
@@ -338,13 +347,13 @@ def _moment(told: str) -> str:
     """A time for people, or what the record has in its place."""
     try:
         return f"{datetime.fromisoformat(told).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except ValueError:
+    except (ValueError, OverflowError):  # in the year 1 or 9999 another time zone may have none
         return told
 
 
 def _link(**filters: str) -> str:
     """The fragment that sets filters of the page."""
-    return "#" + "&".join(f"{name}={quote(value, safe='')}" for name, value in filters.items())
+    return "#" + "&".join(f"{name}={quote(visible(value), safe='')}" for name, value in filters.items())
 
 
 def _source(name: str) -> str:

@@ -7,16 +7,28 @@ has its default value is left out of the file. A file is checked when it is read
 from __future__ import annotations
 
 import json
-import os
-import types
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from functools import cache
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, TypeAlias
+
+from .output import why, write_text
+from .typed_json import Bounds, SchemaError, checked, parse, plain, quoted
 
 # Of the schema. It changes whenever a reader of the former one would misread the file.
 VERSION = 1
 NAME = "record.json"
+# Of a file that is read, in bytes; a record takes some kilobytes for each cell.
+LARGEST = 2**32
+# Of errors in ulps, each bin of which is twice as wide as the one before.
+MOST_BINS = 64
+AGAIN = "run the suite again with --report"
+
+# How many there are of something, a figure that is never negative, and a number of either sign.
+Count: TypeAlias = Annotated[int, Bounds(0, 2**63 - 1)]
+Figure: TypeAlias = Annotated[float, Bounds(0)]
+Number: TypeAlias = Annotated[float, Bounds()]
 
 # What may become of a cell.
 OUTCOMES = {
@@ -67,7 +79,7 @@ class Torch:
     revision: str
     build: str
     cpu_capability: str
-    threads: int
+    threads: Count
 
 
 @dataclass(frozen=True)
@@ -106,8 +118,8 @@ class Settings:
     """
 
     profile: str
-    examples: int
-    seed: int
+    examples: Count
+    seed: Annotated[int, Bounds(0)]
     deterministic: bool
     losses: list[str] = field(default_factory=list)
     dtypes: list[str] = field(default_factory=list)
@@ -189,17 +201,17 @@ class Cell:
     device: str = ""
     reason: str = ""
     failure: str = ""
-    seconds: float = 0.0
-    examples: int = 0
-    worst: float = 0.0
-    ulp: float = 0.0
+    seconds: Figure = 0.0
+    examples: Count = 0
+    worst: Figure = 0.0
+    ulp: Figure = 0.0
     where: str = ""
-    ulps: list[int] = field(default_factory=list)
-    known: dict[str, int] = field(default_factory=dict)
-    untested: dict[str, int] = field(default_factory=dict)
+    ulps: list[Count] = field(default_factory=list)
+    known: dict[str, Count] = field(default_factory=dict)
+    untested: dict[str, Count] = field(default_factory=dict)
     digest: str = ""
     prints: str = ""
-    side: float | None = None
+    side: Number | None = None
 
 
 @dataclass
@@ -221,7 +233,7 @@ class Record:
         cells: what was found.
     """
 
-    version: int
+    version: Count
     suite: Suite
     torch: Torch
     platform: Platform
@@ -231,7 +243,7 @@ class Record:
     finished: str
     complete: bool
     incomplete_because: str = ""
-    planned: int = 0
+    planned: Count = 0
     left_out: list[str] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
     signatures: dict[str, Signatures] = field(default_factory=dict)
@@ -245,21 +257,16 @@ def write(record: Record, path: Path) -> None:
     Raises:
         OSError: it cannot be written; what was there is untouched.
     """
-    write_text(json.dumps(_plain(record), allow_nan=False, separators=(",", ":")) + "\n", path)
+    write_text(json.dumps(plain(record), allow_nan=False, separators=(",", ":")) + "\n", path)
 
 
-def write_text(text: str, path: Path) -> None:
-    """Write a file; whoever reads it meanwhile finds the former one, whole.
+def check_cell(cell: Cell) -> None:
+    """Make sure that a cell can be written and read again.
 
     Raises:
-        OSError: it cannot be written; what was there is untouched.
+        SchemaError: it cannot, with the attribute and the reason.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    checked(Cell, plain(cell))
 
 
 def read(path: Path) -> Record:
@@ -271,89 +278,70 @@ def read(path: Path) -> Record:
     Raises:
         RecordError: it is not there, damaged, or none that this version of the suite can read.
     """
-    path = path / NAME if path.is_dir() else path
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordError(
-            f"{path}: {error.strerror or error}; a record is what --report DIR writes"
-        ) from None
+        path = locate(path)
+        data = parse(_content(path))
+    except RecordError:
+        raise
+    except (OSError, MemoryError) as error:
+        raise RecordError(f"{path}: {why(error)}; a record is what --report DIR writes") from None
     except ValueError as error:  # no JSON, or no text
-        raise RecordError(
-            f"{path}: damaged, or no record ({error}); run the suite again with --report"
-        ) from None
+        raise RecordError(f"{path}: damaged, or no record ({error}); {AGAIN}") from None
     version = data.get("version") if isinstance(data, dict) else None
     if isinstance(version, int) and version != VERSION:
         told = f"{path}: schema version {version}, and this suite reads {VERSION}"
         raise RecordError(f"{told}; use the suite that wrote it, or run this one again with --report")
     try:
-        record: Record = _checked(Record, data, "")
-        for i, cell in enumerate(record.cells):
-            if cell.outcome not in OUTCOMES:
-                raise RecordError(f"cells[{i}].outcome {cell.outcome!r} is none of {', '.join(OUTCOMES)}")
-    except RecordError as error:
-        raise RecordError(f"{path}: not a record of this suite: {error}") from None
+        record: Record = checked(Record, data)
+        _check(record)
+    except SchemaError as error:
+        raise RecordError(f"{path}: not a record of this suite: {error}; {AGAIN}") from None
     return record
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it, without what a reader would fill in."""
-    if is_dataclass(value):
-        told = {f.name: getattr(value, f.name) for f in fields(value) if not _is_default(value, f)}
-        return {name: _plain(v) for name, v in told.items()}
-    if isinstance(value, dict):
-        return {name: _plain(v) for name, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    # Four digits tell all that an error or a time tells, and keep the file small.
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def _is_default(value: Any, of: Field[Any]) -> bool:
-    """Whether an attribute is what a reader fills in."""
-    default = of.default if of.default_factory is MISSING else of.default_factory()
-    return default is not MISSING and getattr(value, of.name) == default
-
-
-def _checked(kind: Any, data: Any, where: str) -> Any:
-    """Data of a file as an object of the schema.
+def locate(path: Path) -> Path:
+    """The file of a record, given that or the folder that holds it.
 
     Raises:
-        RecordError: what is wrong, and where.
+        OSError: nobody may look.
     """
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return None if data is None else _checked(inner[0], data, where)
-    if isinstance(kind, type) and is_dataclass(kind) and isinstance(data, dict):
-        hints = _hints(kind)
-        unknown = sorted(data.keys() - hints.keys())
-        if unknown:
-            raise RecordError(f"{where or 'the file'} has an unknown key {unknown[0]!r}")
-        needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
-        lacking = [name for name in needed if name not in data]
-        if lacking:
-            raise RecordError(f"{where or 'the file'} has no {lacking[0]!r}")
-        return kind(
-            **{name: _checked(hints[name], v, f"{where}.{name}".strip(".")) for name, v in data.items()}
-        )
-    if origin is list and isinstance(data, list):
-        return [_checked(inner[0], v, f"{where}[{i}]") for i, v in enumerate(data)]
-    if origin is dict and isinstance(data, dict):
-        return {name: _checked(inner[1], v, f"{where}[{name!r}]") for name, v in data.items()}
-    if kind is float and type(data) is int:
-        return float(data)
-    if type(data) is not kind:
-        raise RecordError(f"{where or 'the file'} must be {_named(kind)}, and is {_named(type(data))}")
-    return data
+    return path / NAME if path.is_dir() else path
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _content(path: Path) -> bytes:
+    """What a file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        RecordError: it is none that a run writes.
+    """
+    about = path.stat()
+    if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+        raise RecordError(f"{path}: no regular file; name {NAME}, or the folder that holds it")
+    if about.st_size > LARGEST:
+        told = f"{path}: larger than {LARGEST:,} bytes"
+        raise RecordError(f"{told}, too large to read; run the suite again with fewer --examples")
+    return path.read_bytes()
 
 
-def _named(kind: Any) -> str:
-    names = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-    names |= {"list": "a list", "dict": "an object", "NoneType": "null"}
-    name = (get_origin(kind) or kind).__name__
-    return names.get(name, "an object")
+def _check(record: Record) -> None:
+    """Make sure that the parts of a record agree.
+
+    Raises:
+        SchemaError: they do not.
+    """
+    for i, cell in enumerate(record.cells):
+        if cell.outcome not in OUTCOMES:
+            raise SchemaError(f"cells[{i}].outcome {quoted(cell.outcome)} is none of {', '.join(OUTCOMES)}")
+        if len(cell.ulps) > MOST_BINS:
+            raise SchemaError(
+                f"cells[{i}].ulps has {len(cell.ulps):,} bins, and at most {MOST_BINS} make sense"
+            )
+    [(name, times)] = Counter(cell.id for cell in record.cells).most_common(1) or [("", 0)]
+    if times > 1:
+        raise SchemaError(f"cells: {times} of them have the id {quoted(name)}")
+    if record.planned < len(record.cells):
+        raise SchemaError(f"planned is {record.planned:,}, and there are {len(record.cells):,} cells")
+    if record.complete and record.planned > len(record.cells):
+        cells = f"{len(record.cells):,} of {record.planned:,} planned cells are there"
+        raise SchemaError(f"complete is true, and only {cells}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,11 @@ from ..notes import notes_of
 from . import environment
 from .coordinates import coordinates, own_id
 from .markdown import summary
+from .output import one_line, why, write_text
 from .page import page
 from .plan import Plan
-from .record import NAME, VERSION, Cell, Record, write, write_text
+from .record import BROKEN, NAME, VERSION, Cell, Record, check_cell, write
+from .typed_json import SchemaError
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
 INTERVAL = 20.0
@@ -35,7 +40,7 @@ STOPPED = {
 
 
 def prepared(config: pytest.Config) -> Path | None:
-    """The folder that ``--report`` names, which is made at need; None if it names none.
+    """The folder that ``--report`` names; None if it names none. It is made when the first test is to run.
 
     Raises:
         pytest.UsageError: it cannot be used.
@@ -43,18 +48,25 @@ def prepared(config: pytest.Config) -> Path | None:
     folder = config.option.report
     if folder is None:
         return None
-    path = Path(folder).absolute()
+    if not folder:
+        raise pytest.UsageError("--report: no folder is named; write --report=DIR")
+    try:
+        path = config.invocation_params.dir / Path(folder).expanduser()
+    except RuntimeError:
+        raise _unusable(folder, ValueError("there is no such user")) from None
     # Pytest knows its own options when it looks for its settings, and takes what follows another for a place
     # to look at; so would each worker, once the folder is there.
-    if folder in config.invocation_params.args and config.rootpath not in path.parents:
+    normal = Path(os.path.normpath(path))
+    inside = config.rootpath in (normal, *normal.parents)
+    if folder in config.invocation_params.args and not inside:
         told = f"{folder!r} is outside the checkout, where pytest would look for its settings"
-        raise pytest.UsageError(f"--report: {told}; write --report={folder}")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        told = f"{folder!r} cannot be made a folder ({error.strerror or error})"
-        raise pytest.UsageError(f"--report: {told}; name one that can be written") from None
+        raise pytest.UsageError(f"--report: {told}; write --report={one_line(shlex.quote(folder))}")
     return path
+
+
+def _unusable(folder: str, error: Exception) -> pytest.UsageError:
+    told = f"{folder!r} cannot be made a folder ({why(error)})"
+    return pytest.UsageError(f"--report: {told}; name one that can be written")
 
 
 class Recorder(Plan):
@@ -72,6 +84,7 @@ class Recorder(Plan):
         self.path = folder and folder / NAME
         self.problem = ""
         self.told: list[str] = []
+        self._begun = self._unfit = False
         self._written = 0.0
         self._cells: dict[str, Cell] = {}
         now = _now()
@@ -92,41 +105,67 @@ class Recorder(Plan):
             findings=environment.describe_findings(),
         )
 
-    def pytest_sessionstart(self) -> None:
-        """Leave a record that says that nothing is known yet.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Begin the record where tests run here; a mistake in the options would have ended the run by now."""
+        option = self._config.option
+        if not (option.collectonly or option.setuponly or self._config.pluginmanager.has_plugin("dsession")):
+            self._begin()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Begin the record where workers run tests."""
+        super().pytest_xdist_node_collection_finished(ids)
+        if not self._begun:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Leave a record that says that nothing is known yet, unless there is nothing to be known.
 
         Raises:
             pytest.UsageError: it cannot be written.
         """
-        if not self._config.option.collectonly:
-            self._write()
+        # Where workers are given a path that does not exist, xdist goes on without a test.
+        if self.path is None or not any(map(self._own, self.planned)):
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            error = ValueError("there is a file, or a link to nothing")
+            raise _unusable(self._config.option.report, error) from None
+        except OSError as error:
+            raise _unusable(self._config.option.report, error) from None
+        self._write()
         if self.problem:
             raise pytest.UsageError(f"--report: {self.problem}; name a folder that can be written")
+        self._begun = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
-        name = own_id(report.nodeid, self._config.rootpath)
+        name = self._own(report.nodeid)
         if name and (report.when == "call" or not report.passed):
             self._cells[name] = self.cell(report)
-        if time.monotonic() - self._written > INTERVAL:
+        if self._begun and time.monotonic() - self._written > INTERVAL:
             self._write()
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Close the record."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Close the record, and make its pages; a run that cannot do so does not succeed."""
         self._gather()
         because = self._incomplete_because(exitstatus)
         self.record.complete, self.record.incomplete_because = not because, because
-        self._write()
-        if self.path is None or self._config.option.collectonly:
-            return
-        for name, render in PAGES.items():
-            try:
-                write_text(render(self.record), self.path.with_name(name))
-            except OSError as error:
-                self.problem = self.problem or f"{name} cannot be written ({error.strerror or error})"
-        names = ", ".join([NAME, *PAGES])
-        self.told.append(f"report: {self.problem or f'{names} in {self.path.parent}'}")
+        if self._begun and self.path:
+            self._write()
+            for name, render in PAGES.items():
+                self._try(name, _put_page, render, self.record, self.path.with_name(name))
+            names = ", ".join([NAME, *PAGES])
+            told = self.problem or f"{names} in {self.path.parent}"
+            self.told.append(f"report: {one_line(told)}")
+        elif self.path and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            told = f"nothing is written into {self.path.parent}, because no test of a loss was selected"
+            self.told.append(f"report: {one_line(told)}")
+        if (self.problem or self._unfit) and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def cell(self, report: pytest.TestReport) -> Cell:
         """What became of a test, in the terms of the record."""
@@ -142,43 +181,56 @@ class Recorder(Plan):
         verdict = _verdict(report, bool(found["known"])) | (
             {"reason": said["drift"][0]} if said["drift"] else {}
         )
-        name = own_id(report.nodeid, self._config.rootpath) or report.nodeid
+        name = self._own(report.nodeid) or report.nodeid
         where: dict[str, Any] = {**coordinates(name, self.record.devices)}
-        return Cell(
-            id=name,
-            **where,
-            **verdict,
-            **found,
-            seconds=report.duration,
-            side=next(iter(said["side"]), None),
-        )
+        side = next(iter(said["side"]), None)
+        made = Cell(name, **where, **verdict, **found, seconds=report.duration, side=side)
+        try:
+            check_cell(made)
+        except SchemaError as error:  # an infinite figure, for instance, says nothing of what was tested
+            self._unfit = True
+            if verdict["outcome"] not in BROKEN:
+                reason = f"the suite measured what no record can hold, so there is no verdict: {error}"
+                verdict = {"outcome": "crashed", "reason": reason}
+            return Cell(name, **where, **verdict)
+        return made
+
+    def _own(self, nodeid: str) -> str | None:
+        """The id of a test as the record has it; None if it is not about torch."""
+        return own_id(nodeid, self._config.rootpath)
 
     def _incomplete_because(self, exitstatus: int) -> str:
         crashed = sum(cell.outcome == "crashed" for cell in self._cells.values())
         missing = self.record.planned - len(self.record.cells)
         reasons = [STOPPED[status] for status in STOPPED if status == exitstatus]
-        reasons += [f"{crashed} cells crashed"] if crashed else []
-        reasons += [f"{missing} cells were not run"] if missing else []
+        reasons += [f"{crashed:,} {'cell' if crashed == 1 else 'cells'} crashed"] if crashed else []
+        reasons += [f"{missing:,} {'cell was' if missing == 1 else 'cells were'} not run"] if missing else []
         return "; ".join(reasons)
 
     def _gather(self) -> None:
         """Bring the record up to the present."""
         self.record.finished = _now()
-        ours = [name for each in self.planned if (name := own_id(each, self._config.rootpath))]
+        ours = [name for name in map(self._own, self.planned) if name]
         self.record.planned = len(ours)
         # Workers end in any order.
         self.record.cells = [self._cells[name] for name in ours if name in self._cells]
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        if self.path is None:
-            return
         self._gather()
+        self.problem = ""
+        self._try(str(self.path), write, self.record, self.path)
+
+    def _try(self, name: str, put: Callable[..., None], *arguments: Any) -> None:
+        """Write a file, and take note of why that fails, be it the disk's fault or the suite's."""
         try:
-            write(self.record, self.path)
-            self.problem = ""
-        except OSError as error:
-            self.problem = f"{self.path} cannot be written ({error.strerror or error})"
+            put(*arguments)
+        except Exception as error:
+            self.problem = self.problem or f"{name} cannot be written ({why(error)})"
+
+
+def _put_page(render: Callable[[Record], str], record: Record, path: Path) -> None:
+    write_text(render(record), path)
 
 
 def _verdict(report: pytest.TestReport, known: bool) -> dict[str, Any]:

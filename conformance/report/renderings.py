@@ -1,4 +1,4 @@
-"""A comparison of two records for a terminal, for the summary of a CI job, and as a page."""
+"""A comparison of two records for a terminal, for the summary of a CI job, as a page, and for machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from . import rows
+from . import exports, rows
 from .comparison import KINDS, WORST, Comparison, Kind
 from .markdown import LONGEST, fenced, table, text
 from .page import environment
@@ -18,7 +18,8 @@ MOST = {"terminal": 20, "markdown": 50}
 
 def terminal(comparison: Comparison) -> str:
     """The comparison as text of 100 columns."""
-    lines = [rows.title(comparison), rows.gist(comparison)]
+    lines = [line for warning in rows.warnings(comparison) for line in _wrapped(warning, "    ")]
+    lines += [rows.title(comparison), rows.gist(comparison)]
     for note in comparison.notes:
         lines += _wrapped(f"{'NOTE' if note.loud else 'note'}: {note.text}", "      ")
     lines.append("")
@@ -49,7 +50,8 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as Markdown that GitHub and others show."""
-    parts = [f"## {text(rows.title(comparison))}", text(rows.gist(comparison))]
+    parts = [f"**{text(warning)}**" for warning in rows.warnings(comparison)]
+    parts += [f"## {text(rows.title(comparison))}", text(rows.gist(comparison))]
     parts += [f"> {'**Note.** ' if note.loud else ''}{text(note.text)}" for note in comparison.notes]
     told = [[kind.title, str(n or "-"), first] for kind, n, first in rows.counts(comparison)]
     parts.append(table(["Change", "Count", "First"], told))
@@ -86,4 +88,6 @@ RENDERINGS: dict[str, Callable[[Comparison], str]] = {
     "terminal": terminal,
     "markdown": markdown,
     "html": page,
+    "json": exports.json_text,
+    "junit": exports.junit,
 }

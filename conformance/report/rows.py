@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from .comparison import KINDS, Accuracy, Change, Comparison, Drift, Group, Kind, LossChange, Side
+from .comparison import KINDS, Accuracy, Change, Comparison, Drift, Gap, Group, Kind, LossChange, Side
+from .figures import counted
 from .signatures import SignatureChange
 
 Column: TypeAlias = tuple[str, Callable[[Any], str]]
@@ -28,6 +29,11 @@ def _grown(before: float, after: float) -> str:
 
 # The columns of each class of changes.
 COLUMNS: dict[type, tuple[Column, ...]] = {
+    Gap: (
+        ("what", lambda gap: gap.told),
+        ("cells missing", lambda gap: f"{gap.cells:,} of {gap.of_cells:,}"),
+        ("such as", lambda gap: ", ".join(gap.first)),
+    ),
     Change: (
         ("where", lambda change: change.name),
         ("outcome", _met),
@@ -113,7 +119,12 @@ def title(comparison: Comparison) -> str:
     return f"From {sides[0]} to {sides[1]}"
 
 
+def warnings(comparison: Comparison) -> list[str]:
+    """The lines that come before everything else: what the comparison cannot know."""
+    return [f"Incomplete: {gap.told}" for gap in comparison.incomplete]
+
+
 def gist(comparison: Comparison) -> str:
     """How much was compared, in a sentence."""
-    text = f"{comparison.cells:,} cells compared"
+    text = f"{counted(comparison.cells, 'cell', 'cells')} compared"
     return text + (f"; {comparison.bad:,} of them diverge or crash in both" if comparison.bad else "")

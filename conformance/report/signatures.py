@@ -63,9 +63,13 @@ def _defaults(signature: str) -> dict[str, str]:
     Raises:
         SyntaxError: what is printed is no code.
     """
-    (function,) = ast.parse(f"def f{signature}: ...").body
-    assert isinstance(function, ast.FunctionDef)
-    given = function.args
+    try:
+        statements = ast.parse(f"def f{signature}: ...").body
+    except (ValueError, MemoryError, RecursionError) as error:  # a null character, or too much nesting
+        raise SyntaxError(str(error)) from None
+    if len(statements) != 1 or not isinstance(statements[0], ast.FunctionDef):
+        raise SyntaxError("there is more than a signature")
+    given = statements[0].args
     positional = [*given.posonlyargs, *given.args]
     missing = [None] * (len(positional) - len(given.defaults))
     pairs = [*zip(positional, [*missing, *given.defaults]), *zip(given.kwonlyargs, given.kw_defaults)]
