@@ -14,6 +14,7 @@ from conformance.failures import cause
 from conformance.losses import LOSSES
 from conformance.options import whole_number
 from conformance.report.coordinates import coordinates, own_id
+from conformance.report.figures import NO_LOSS, by_loss, found
 from conformance.report.tested import NOT_TESTED, required_share, shares, shortage
 from conformance.selection import ANY_LOSS
 
@@ -85,16 +86,16 @@ def test_examples_win_over_profiles_in_any_order(profile: str, workers: str) -> 
 @pytest.mark.parametrize("loss", ["CTCLoss", "nll_loss"])
 def test_a_loss_selects_its_own_tests_alone(loss: str) -> None:
     run = pytest_of_the_suite("--collect-only", "-q", "--loss", loss)
-    found = [coordinates(line, ()) for line in run.stdout.splitlines() if "::" in line]
+    listed = [coordinates(line, ()) for line in run.stdout.splitlines() if "::" in line]
     wanted = next(row.name for row in LOSSES.values() if loss in (row.name, row.module))
-    assert {each.get("loss") for each in found if each["of"] not in ANY_LOSS} == {wanted}
+    assert {each.get("loss") for each in listed if each["of"] not in ANY_LOSS} == {wanted}
 
 
 def test_every_test_is_about_a_loss_or_runs_the_chosen_ones() -> None:
     run = pytest_of_the_suite("--collect-only", "-q")
-    found = [coordinates(line, ()) for line in run.stdout.splitlines() if "::" in line]
-    assert len(found) > 10_000
-    without = Counter(each["of"] for each in found if "loss" not in each)
+    listed = [coordinates(line, ()) for line in run.stdout.splitlines() if "::" in line]
+    assert len(listed) > 10_000
+    without = Counter(each["of"] for each in listed if "loss" not in each)
     assert set(without) == set(ANY_LOSS)
 
 
@@ -155,6 +156,19 @@ def test_each_available_device_must_be_tested() -> None:
     half = [cell(examples=1, untested={"why": 3}), cell(device="", of="signature")]
     assert shares(example_record(cells=half)) == {"cpu": 0.25}
     assert shares(example_record(cells=half[1:])) == {"": 1.0}
+
+
+def test_the_table_and_the_verdict_count_the_same_cells() -> None:
+    record = example_record()
+    rows = by_loss(record)
+    assert list(rows)[-1] == NO_LOSS
+    table = sum((row.outcomes for row in rows.values()), Counter())
+    absent = sum(cell.device == "cuda" for cell in record.cells)
+    assert table.total() + absent == len(record.cells)
+    told = found(record)
+    for outcome, number in table.items():
+        assert f"{number + table['known'] if outcome == 'conforms' else number:,}" in told, outcome
+    assert f"{absent:,} more on cuda, absent here" in told
 
 
 @pytest.mark.parametrize("text", ["101", "-1", "nan", "inf", "half", "", "9" * 5000])

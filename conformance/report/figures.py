@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from reference import FORMATS
 
 from ..losses import LOSSES
-from .coordinates import NAMES
 from .record import Cell, Record
+
+# What a table calls the tests that are about no single loss.
+NO_LOSS = "no single loss"
 
 
 @dataclass
@@ -41,11 +43,10 @@ def present(record: Record) -> list[Cell]:
 
 
 def by_loss(record: Record) -> dict[str, Row]:
-    """The table that a busy person reads: a row for each loss that was asked for."""
-    rows = _gathered((cell.loss, cell) for cell in present(record) if cell.loss)
-    # The suite that ran may know other losses than this one.
-    wanted = [NAMES.get(name, name) for name in record.settings.losses] or rows
-    return {name: rows[name] for name in dict.fromkeys([*LOSSES, *rows]) if name in rows and name in wanted}
+    """The table that a busy person reads: a row for each loss, and one for the tests of no single loss."""
+    rows = _gathered((cell.loss or NO_LOSS, cell) for cell in present(record))
+    last = rows.pop(NO_LOSS, None)
+    return {name: rows[name] for name in [*LOSSES, *rows] if name in rows} | ({NO_LOSS: last} if last else {})
 
 
 def by_property(record: Record) -> dict[str, Row]:
@@ -111,7 +112,8 @@ def verdict(record: Record) -> str:
 
 def found(record: Record) -> str:
     """What the run found, in a sentence."""
-    outcomes = Counter(cell.outcome for cell in record.cells)
+    here = present(record)
+    outcomes = Counter(cell.outcome for cell in here)
     conform, known = outcomes["conforms"] + outcomes["known"], outcomes["known"]
     parts = ["no cell has a verdict"]
     if conform or outcomes["diverges"]:
@@ -123,6 +125,9 @@ def found(record: Record) -> str:
     parts += [
         f"{outcomes[name]:,} {name}" for name in ("crashed", "unsupported", "not tested") if outcomes[name]
     ]
+    absent = [device for device, why in record.devices.items() if why]
+    elsewhere = len(record.cells) - len(here)
+    parts += [f"{elsewhere:,} more on {', '.join(absent)}, absent here"] if elsewhere else []
     return "; ".join(parts)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .accuracy import accuracy, bars
-from .figures import counted, warning
+from .figures import NO_LOSS, counted, warning
 from .figures import known as known_examples
 from .output import visible
 from .record import BROKEN, GOOD, OUTCOMES, UNTESTED, Cell, Finding, Record
@@ -65,8 +65,7 @@ PROPERTIES = {
 OTHER = "other"
 PROPERTY = {of: name for name, tests in PROPERTIES.items() for of in tests}
 
-# A loss that is empty, and a way that is, by the names that the page gives them.
-NO_LOSS = "no single loss"
+# A way that is empty, by the name that the page gives it.
 PLAIN = "plain"
 
 # What the columns of the matrix may be.
