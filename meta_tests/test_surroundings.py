@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,16 @@ def test_a_warning_while_pytest_starts_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "warns.py").write_text(WARNS)
     run = run_at(ROOT, VALUE, "-p", "warns", path=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("option", ["--report", "--registry"])
+def test_a_path_that_leads_pytest_away_ends_in_one_line(tmp_path: Path, option: str) -> None:
+    if not any(point.value == "torch_loss_conformance" for point in entry_points(group="pytest11")):
+        pytest.skip("the distribution is not installed: pip install .")
+    (tmp_path / "file.py").write_text("DIVERGENCES = []")
+    place = tmp_path if option == "--report" else tmp_path / "file.py"
+    run = run_at(ROOT, option, str(place))
+    assert run.returncode == 4
+    (line,) = (line for line in run.stderr.splitlines() if line)
+    assert line.startswith(f"ERROR: {option}: ")
+    assert line.endswith(f"write {option}={place}")
