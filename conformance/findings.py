@@ -10,6 +10,7 @@ from reference import FORMATS
 from .divergences import DIVERGENCES, Divergence
 from .divergences.record import KINDS
 from .losses import LOSSES
+from .scripts import commented, imports
 
 OF = {
     "value": "value",
@@ -92,8 +93,7 @@ def _devices(record: Divergence) -> str:
 
 def script(record: Divergence) -> str:
     """Plain torch code that shows a divergence, ready to paste."""
-    *statements, expression = record.witness.splitlines()
-    imports = ["import math"] if "math." in record.witness else []
-    imports += ["import torch"] + (["import torch.nn.functional as F"] if "F." in record.witness else [])
-    shown = f"print(float({expression}))  # {record.gives}; right is {record.truth}"
-    return "\n".join([*imports, "", *statements, shown])
+    *statements, expression = record.witness.split("\n")
+    told = f"{record.gives}; right is {record.truth}"
+    code = [*statements, *commented(f"print(float({expression}))", told)]
+    return "\n".join([*imports(code), "", *code])

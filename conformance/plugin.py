@@ -119,6 +119,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
         values.widen()
+    importlib.import_module("conformance.scripts").put_plugins(_plugin_modules(config))
     hang = _whole_number("--hang", config.option.hang, least=0)
     config.pluginmanager.register(watch.Watch(config, hang))
     if not hasattr(config, "workerinput"):
@@ -276,11 +277,16 @@ def base_seed(pytestconfig: pytest.Config) -> int:
     return _base_seed(pytestconfig)
 
 
+def _plugin_modules(config: pytest.Config) -> list[str]:
+    plugins = map(config.pluginmanager.get_plugin, config.option.plugins)
+    names = [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    return [name for name in names if name.split(".")[0] not in ("_pytest", "pytest", "xdist")]
+
+
 @pytest.fixture
 def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
     """The modules that ``-p`` names: one may have registered the device, which another process needs, too."""
-    plugins = map(pytestconfig.pluginmanager.get_plugin, pytestconfig.option.plugins)
-    return [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    return _plugin_modules(pytestconfig)
 
 
 @pytest.fixture

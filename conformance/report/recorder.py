@@ -16,7 +16,8 @@ from .coordinates import coordinates
 from .markdown import summary
 from .page import page
 from .plan import Plan
-from .record import NAME, VERSION, Cell, Record, write, write_text
+from .record import BROKEN, NAME, VERSION, Cell, Record, write, write_text
+from .rerun import told_again
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
 INTERVAL = 20.0
@@ -102,10 +103,13 @@ class Recorder(Plan):
         if self.problem:
             raise pytest.UsageError(f"--report: {self.problem}; name a folder that can be written")
 
+    @pytest.hookimpl(tryfirst=True)  # a plugin that prints failures at once prints the command, too
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
         if _is_ours(report.nodeid) and (report.when == "call" or not report.passed):
-            self._cells[report.nodeid] = self.cell(report)
+            cell = self._cells[report.nodeid] = self.cell(report)
+            if cell.outcome in BROKEN:  # after the cell was made: a record says how it was run anyway
+                report.longrepr = told_again(self.record.settings, report, cell.outcome == "crashed")
         if time.monotonic() - self._written > INTERVAL:
             self._write()
 
