@@ -105,5 +105,5 @@ def differing(got: Array, other: Array, name: str = "first", after: str = "got")
 def _equal(name: str, values: Array) -> str:
     """An expression: whether an argument is what it was; torch.equal takes no nan for equal to another."""
     if np.any(values != values):
-        return f"str({name}.tolist()) == str(before.tolist())"
+        return f"str({name}.cpu().tolist()) == str(before.cpu().tolist())"
     return f"torch.equal({name}, before)"

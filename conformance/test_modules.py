@@ -27,7 +27,7 @@ from .modules import (
     stages,
 )
 from .presence import skip_if_missing
-from .running import obstacle, parameters
+from .running import obstacle, parameters, to_numpy
 from .scripts import commented, head, raised, section
 
 ARGUMENTS = [row for sample in SAMPLES.values() for row in sample.arguments()]
@@ -79,7 +79,7 @@ def _told(where: str, place: str, expected: Seen, got: Seen, stages: Stages, fun
 def _written(value: object) -> str:
     if not isinstance(value, torch.Tensor):
         return str(value or "nothing")
-    numbers = "no numbers" if value.is_meta else value.tolist()
+    numbers = "no numbers" if value.is_meta else to_numpy(value).tolist()
     return f"{numbers}, {value.dtype} on {value.device.type}"
 
 

@@ -199,6 +199,7 @@ def script(claim: Claim, found: Comparison, device: str) -> list[str]:
         code += [f"{name} = np.array({numbers})" for name, numbers in given.items()]
         left, right = (side.strip() for side in found.relation.replace("<=", "==").split("=="))
         where = f"[{', '.join(map(str, found.index))}]" if found.index else ""
-        code.append(f"print(np.asarray({left}){where})  # {found.left!r}")
-        code.append(f"print(np.asarray({right}){where})  # {found.right!r}")
+        code.append(f"left, right = np.broadcast_arrays({left}, {right})")
+        code.append(f"print(float(left{where}))  # {found.left!r}")
+        code.append(f"print(float(right{where}))  # {found.right!r}")
     return [*head(device, code, max(map(elements_of, cases.values()))), *code]
