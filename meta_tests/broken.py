@@ -1,6 +1,7 @@
 """A torch that is wrong in many ways at once: ``-p meta_tests.broken``.
 
-It is right if ``HEALTHY`` is in the environment. Else each loss has one fault where nothing requires a gradient, and another where something does.
+It is right if ``HEALTHY`` is in the environment. Else each loss has one fault where nothing requires a
+gradient, and another where something does.
 """
 
 from __future__ import annotations
