@@ -54,6 +54,8 @@ DTYPE = Evidence(("got.dtype",))
 DEVICE = Evidence(("got.device",))
 SHAPE = Evidence(("tuple(got.shape)",))
 KIND = Evidence(("(got.dtype, tuple(got.shape), got.device.type)",))
+# That of the way, which is on the device where the tensors are, and that of the plain call.
+KINDS = Evidence((*KIND.prints, "(first.dtype, tuple(first.shape))"), beside="runs")
 MEMORY = """\
 def memory(x):
     return x.detach().as_strided((x.untyped_storage().nbytes() // x.element_size(),), (1,), 0)

@@ -91,9 +91,14 @@ def _devices(record: Divergence) -> str:
     return " and ".join(record.devices) if record.devices else "not special to a device"
 
 
-def script(record: Divergence) -> str:
-    """Plain torch code that shows a divergence, ready to paste."""
+def script(record: Divergence, got: object = None) -> str:
+    """Plain torch code that shows a divergence, ready to paste.
+
+    Args:
+        record: of the divergence.
+        got: what its witness gives; by default what the record says.
+    """
     *statements, expression = record.witness.split("\n")
-    told = f"{record.gives}; right is {record.truth}"
+    told = f"{record.gives if got is None else got}; right is {record.truth}"
     code = [*statements, *commented(f"print(float({expression}))", told)]
     return "\n".join([*imports(code), "", *code])

@@ -18,7 +18,7 @@ from strategies import Case, Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
-from .evidence import KIND, RESULT, Evidence, Problem, differing, view_changed
+from .evidence import KINDS, RESULT, Evidence, Problem, differing, view_changed
 from .implementation import Untested
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
@@ -184,7 +184,7 @@ def _parity(plain: Outcome, other: Outcome, device: torch.device) -> tuple[str, 
             continue
         if _kind(first) != _kind(second) or second.device.type != device.type:
             place = f"{_kind(second)} on {second.device.type}"
-            return argument, Problem(f"a {what} {place}, and the plain call gives {_kind(first)}", KIND)
+            return argument, Problem(f"a {what} {place}, and the plain call gives {_kind(first)}", KINDS)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reference import Array
@@ -42,7 +42,7 @@ def called_in_way(way: Way, passed: Passed, shows: Evidence) -> list[str]:
     case = (*passed.before, passed.case)[0]  # the function is made of the first
     lines = way.script(case)
     goes_back = bool(passed.argument or shows.passes) and bool(passed.wanted)
-    leaves = passed.wanted if goes_back else ()
+    leaves = passed.wanted  # what is compiled depends on it, whether the script goes back or not
     if shows.beside:
         plain = "plain" if "def plain(" in way.code else "function"
         made = _run(plain, "first", passed, _texts(passed.case), leaves, goes_back)
@@ -73,20 +73,26 @@ def _run(
     by_back: bool = False,
 ) -> list[str]:
     """Torch code that calls a function, goes back, and names what is looked at."""
-    of, wanted = "loss" if passed.argument else result, list(passed.wanted)
+    of, wanted = "result" if passed.argument else result, list(passed.wanted)
     lines = [f"{name} = {text}{'.requires_grad_()' * (name in leaves)}" for name, text in texts.items()]
     lines.append(f"{of} = {function}({', '.join(texts)})")
     if not goes_back:
         return lines
     ones = f"torch.ones_like({of})"
     upstream = ones if passed.upstream is None else f"{literal(passed.upstream, passed.case.format)}.to({of})"
-    names = "".join(f"{result if name == passed.argument else '_'}, " for name in wanted).strip()
+    names = _tuple(result if name == passed.argument else "_" for name in wanted)
     if by_back:
-        by = "".join(f"{i}, " for i, name in enumerate(texts) if name in wanted).strip()
-        call = f"back([{', '.join(texts)}], ({by}), {upstream})"
+        by = _tuple(str(i) for i, name in enumerate(texts) if name in wanted)
+        call = f"back([{', '.join(texts)}], {by}, {upstream})"
     else:
         call = f"torch.autograd.grad({of}, [{', '.join(wanted)}], {upstream}, allow_unused=True)"
-    return [*lines, f"({names}) = {call}" if passed.argument else call]
+    return [*lines, f"{names} = {call}" if passed.argument else call]
+
+
+def _tuple(texts: Iterable[str]) -> str:
+    """A tuple of expressions, as torch code."""
+    first, *others = texts
+    return f"({', '.join([first, *others])}{'' if others else ','})"
 
 
 def _caught(lines: list[str]) -> list[str]:
