@@ -195,78 +195,55 @@ def world(rows: list[Row], imports: str, folder: Path, *options: str) -> World:
     """Run the tests of rows on something that is broken."""
     run = pytest_of_the_suite(*options, *FEW, *(row.nodeid for row in rows), path=folder)
     assert run.returncode == 1, run.stdout + run.stderr
-    return World(failures(run.stdout), imports, folder)
+    told = failures(run.stdout)
+    assert told.keys() == {row.test for row in rows}
+    return World(told, imports, folder)
 
 
-@pytest.fixture(scope="module")
-def broken_torch(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("torch")
-    return world(TORCH, f"import {BROKEN}", folder, "-p", BROKEN, "--device", "cpu")
-
-
-@pytest.fixture(scope="module")
-def own_losses(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "own.py").write_text(OWN)
-    return world(MINE, "", folder, "--implementation", "own:mine", "--device", "cpu")
-
-
-@pytest.fixture(scope="module")
-def broken_toy(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("toy")
-    return world(TOYS, "", folder, "-p", DEVICE, "-p", BROKEN, "--device", "toy", "--device", "cpu")
-
-
-WORLDS = [
-    *(pytest.param("broken_torch", row, id=str(row)) for row in TORCH),
-    *(pytest.param("own_losses", row, id=f"own-{row}") for row in MINE),
-    *(pytest.param("broken_toy", row, id=f"toy-{row}", marks=TOY) for row in TOYS),
-]
-
-
-@pytest.mark.parametrize(("name", "row"), [each for each in WORLDS if each.values[1].wrong])
-def test_the_script_of_a_failure_shows_it(name: str, row: Row, request: pytest.FixtureRequest) -> None:
-    of: World = request.getfixturevalue(name)
-    assert row.says in of.told[row.test]
+def unlike(row: Row, of: World) -> str:
+    """What a failure or its script does not show; empty if it shows all."""
     wrong, error = of.printed(row)
     right, refusal = of.printed(row, healthy=True)
+    if row.says not in of.told[row.test]:
+        return of.told[row.test]
     if row.wrong == TOLD:
         comment = re.findall(r"  # (\S+)$", of.script(row), re.MULTILINE)[-1]
-        assert wrong.split() == [comment], error
-        assert right.split() != [comment], refusal
-        assert not refusal
+        shows = wrong.split() == [comment] != right.split() and not refusal
     elif row.wrong == DIFFER:
-        assert not error
-        assert not refusal
-        assert len(set(wrong.splitlines())) == 2, wrong
-        assert len(set(right.splitlines())) == 1, right
+        numbers = [len(set(printed.splitlines())) for printed in (wrong, right)]
+        shows = numbers == [2, 1] and not error + refusal
     else:
-        assert row.wrong in wrong + error
-        assert row.wrong not in right + refusal
-        assert row.right in right + refusal
+        wrong, right = wrong + error, right + refusal
+        shows = row.wrong in wrong and row.wrong not in right and row.right in right
+    return "" if shows else f"{of.script(row)}\n{wrong}{error}\nwithout the fault:\n{right}{refusal}"
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "given"),
+    ("rows", "imports", "options"),
     [
-        ("broken_torch", TORCH, ["-p", BROKEN, "--device", "cpu"]),
-        ("own_losses", MINE, ["--device", "cpu", "--implementation", "own:mine"]),
-        pytest.param("broken_toy", TOYS, ["-p", DEVICE, "-p", BROKEN, "--device", "cpu", "--device", "toy"],
-                     marks=TOY),
+        pytest.param(TORCH, f"import {BROKEN}", ["-p", BROKEN, "--device", "cpu"], id="torch"),
+        pytest.param(MINE, "", ["--device", "cpu", "--implementation", "own:mine"], id="implementation"),
+        pytest.param(
+            TOYS, "", ["-p", DEVICE, "-p", BROKEN, "--device", "cpu", "--device", "toy"], id="device",
+            marks=TOY,
+        ),
     ],
 )  # fmt: skip
-def test_the_command_of_a_failure_shows_it_again(
-    name: str, rows: list[Row], given: list[str], request: pytest.FixtureRequest
+def test_scripts_and_commands_show_the_failures_that_print_them(
+    tmp_path: Path, rows: list[Row], imports: str, options: list[str]
 ) -> None:
-    of: World = request.getfixturevalue(name)
+    # One test for all failures of a run, which would take longer than the rest in each of several workers.
+    (tmp_path / "own.py").write_text(OWN)
+    of = world(rows, imports, tmp_path, *options)
+    shown = {row.test: unlike(row, of) for row in rows if row.wrong}
+    assert not any(shown.values()), "\n\n".join(f"{name}: {text}" for name, text in shown.items() if text)
     commands = {row: of.command(row) for row in rows}
-    (options,) = {tuple(command[2:]) for command in commands.values()}
-    for row, (program, nodeid, *_) in commands.items():
-        assert (program, nodeid) == ("pytest", row.nodeid)
-    assert set(given) | set(FEW) <= set(options)
-    run = pytest_of_the_suite(*(row.nodeid for row in rows), *options, path=of.folder)
+    assert [command[:2] for command in commands.values()] == [["pytest", row.nodeid] for row in rows]
+    (given,) = {tuple(command[2:]) for command in commands.values()}
+    assert set(options) | set(FEW) <= set(given)
+    run = pytest_of_the_suite(*(row.nodeid for row in rows), *given, path=tmp_path)
     assert run.returncode == 1
     again = failures(run.stdout)
-    assert {test: told.splitlines()[1] for test, told in again.items()} == {
-        test: told.splitlines()[1] for test, told in of.told.items()
+    assert {test: told.split("\n")[1] for test, told in again.items()} == {
+        test: told.split("\n")[1] for test, told in of.told.items()
     }
