@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
+import subprocess
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +18,9 @@ from conformance.report.page import page
 from conformance.report.record import Cell, Settings, read
 from conformance.report.rerun import command
 
+from .forked import run_script
 from .records import example_record
-from .test_options import pytest_of_the_suite
+from .test_options import ROOT, pytest_of_the_suite
 from .test_report import BROKEN, VALUE, recorded
 
 TEST = "conformance/test_value.py::test_value[l1_loss-mean-float32-cpu]"
@@ -88,9 +93,19 @@ def test_a_record_of_before_has_a_command(tmp_path: Path) -> None:
     )
 
 
-def test_a_crash_is_seen_again_and_a_chosen_seed_is_given(tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text(BROKEN.format("os._exit(1)"))
-    options = ["-p", "broken", "--loss", "huber_loss", "--device", "cpu", "--dtype", "float32"]
+@pytest.mark.parametrize(
+    ("what", "given", "words"),
+    [
+        ("os._exit(1)", [], "crashed while running"),
+        ("time.sleep(1000)", ["--hang", "2"], "torch did not answer within 2 s"),
+    ],
+    ids=["crash", "hang"],
+)
+def test_a_crash_is_seen_again_and_a_chosen_seed_is_given(
+    tmp_path: Path, what: str, given: list[str], words: str
+) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN.format(what))
+    options = ["-p", "broken", "--loss", "huber_loss", "--device", "cpu", "--dtype", "float32", *given]
     nightly = ["--hypothesis-profile", "nightly", "--examples", "2", "-n", "1", VALUE, "-k", "sum"]
     run = pytest_of_the_suite(*options, *nightly, path=tmp_path)
     assert run.returncode == 1
@@ -100,5 +115,13 @@ def test_a_crash_is_seen_again_and_a_chosen_seed_is_given(tmp_path: Path) -> Non
     assert f"seed {seed}" in run.stdout
     again = pytest_of_the_suite(*told[1:], path=tmp_path)
     assert again.returncode == 1
-    assert "crashed while running" in again.stdout
+    assert words in again.stdout
     assert f"seed {seed}" in again.stdout
+    code = re.findall(r"\n\n((?:(?:    .*)?\n)+)", run.stdout.split("The process ended in this case")[1])[0]
+    script = f"import broken\n{textwrap.dedent(code)}"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    if given:
+        with pytest.raises(subprocess.TimeoutExpired):
+            run_script(script, ROOT, environment, seconds=5)
+    else:
+        assert run_script(script, ROOT, environment, seconds=100).returncode == 1
