@@ -15,7 +15,7 @@ import torch
 from hypothesis import settings
 
 from conformance.losses import LOSSES, Loss
-from conformance.options import PROFILES
+from conformance.options import EXAMPLES
 
 from .growth import collection, peak_memory, run_with_workers
 from .parts import measure, run_examples
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--examples: must be a whole number from 1 on, got {given.examples}")
     losses = [LOSSES[name] for name in given.loss or LOSSES]
     # As a run does.
-    settings.load_profile(PROFILES[0])
+    settings.load_profile(next(iter(EXAMPLES)))
     torch.set_num_threads(1)
     gc.freeze()
     print(

@@ -8,27 +8,36 @@ import pytest
 
 # Lines of our own explanations that complete the first one.
 COMPLETE = ("expected ", "got ", "left ", "right ")
+AGAIN = "Run this again:"
 # A cause is a line, of a terminal or a table.
 LONGEST = 300
 
 
 class Explanation:
-    """A failure without a traceback. Pytest shows the cause in its short summary.
+    """A failure as the suite shows it. Pytest takes the cause from here for its short summary.
 
     Args:
-        text: the whole failure.
+        shown: what pytest would show, a text or an object that writes itself to a terminal.
+        command: the command that runs the test again, if there is one.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.reprcrash = _Cause(cause(text))
+    def __init__(self, shown: Any, command: str = "") -> None:
+        self._shown = shown
+        self._words = f"\n\n{AGAIN}\n\n    {command}\n" if command else ""
+        where = getattr(shown, "reprcrash", None)
+        self.reprcrash = _Cause(cause(where.message if where else str(shown or "")))
 
     def __str__(self) -> str:
-        return self.text
+        return f"{self._shown or ''}{self._words}"
 
-    def toterminal(self, writer: Any) -> None:
+    def toterminal(self, terminal: Any) -> None:
         """Show the whole failure."""
-        writer.line(self.text)
+        if hasattr(self._shown, "toterminal"):
+            self._shown.toterminal(terminal)
+        else:
+            terminal.line(str(self._shown or ""))
+        for line in self._words.split("\n")[1:]:
+            terminal.line(line)
 
 
 class _Cause:
@@ -61,10 +70,7 @@ def _cut(line: str) -> str:
     return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
 
 
-def name_cause(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Have pytest show the cause of a failure, in a line, wherever it names the test."""
-    where: Any = getattr(report.longrepr, "reprcrash", None)
-    if where is None:
-        report.longrepr = Explanation(str(report.longrepr or ""))  # type: ignore[assignment]  # pytest asks no more of it
-    else:
-        where.message = cause(where.message)
+def explain(report: pytest.TestReport | pytest.CollectReport, command: str = "") -> None:
+    """Have pytest show a failure with its cause in a line, and with the command that runs its test again."""
+    if not isinstance(report.longrepr, Explanation):
+        report.longrepr = Explanation(report.longrepr, command)  # type: ignore[assignment]  # pytest asks no more

@@ -10,6 +10,7 @@ from reference import FORMATS
 from .divergences import DIVERGENCES, Divergence
 from .divergences.record import KINDS
 from .losses import LOSSES
+from .scripts import commented, imports
 
 OF = {
     "value": "value",
@@ -90,10 +91,14 @@ def _devices(record: Divergence) -> str:
     return " and ".join(record.devices) if record.devices else "not special to a device"
 
 
-def script(record: Divergence) -> str:
-    """Plain torch code that shows a divergence, ready to paste."""
-    *statements, expression = record.witness.splitlines()
-    imports = ["import math"] if "math." in record.witness else []
-    imports += ["import torch"] + (["import torch.nn.functional as F"] if "F." in record.witness else [])
-    shown = f"print(float({expression}))  # {record.gives}; right is {record.truth}"
-    return "\n".join([*imports, "", *statements, shown])
+def script(record: Divergence, got: object = None) -> str:
+    """Plain torch code that shows a divergence, ready to paste.
+
+    Args:
+        record: of the divergence.
+        got: what its witness gives; by default what the record says.
+    """
+    *statements, expression = record.witness.split("\n")
+    told = f"{record.gives if got is None else got}; right is {record.truth}"
+    code = [*statements, *commented(f"print(float({expression}))", told)]
+    return "\n".join([*imports(code), "", *code])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -32,6 +34,17 @@ def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]
         return numbers(value, case.format) if is_real(value) else value
 
     return {name: argument(value) for name, value in case.arguments.items()}
+
+
+def elements_of(case: Case) -> int:
+    """How many elements the largest tensor of a call may have, as far as shapes tell."""
+    arrays = [value for value in case.arguments.values() if isinstance(value, np.ndarray)]
+    sizes = [array.size for array in arrays]
+    with suppress(ValueError):  # which says that they do not broadcast
+        sizes.append(math.prod(np.broadcast_shapes(*(array.shape for array in arrays))))
+    if "linear_weight" in case.arguments:  # its products have every class for every sample
+        sizes.append(case.arguments["input"].size * len(case.arguments["linear_weight"]))
+    return max(sizes, default=0)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -11,11 +11,15 @@ import numpy as np
 from reference import Array, Tracked
 from strategies import Case, Differentiation, literal
 
+from .evidence import RESULT, Evidence
 from .implementation import under_test
-from .judging import Worst
+from .judging import Worst, elements_of
 from .losses import Loss
+from .modules.watching import making
 from .running import written
-from .ways import WAYS, tensors_of
+from .scripts import commented, head, section
+from .ways import WAYS, Way
+from .ways.script import Passed, called_in_way
 
 # How the problem begins where two calls of the same give two results.
 BITS_DIFFER = "bits differ"
@@ -32,6 +36,8 @@ class Mismatch:
         problem: a line that says what is wrong.
         worst: the element that is farthest off, where it is numbers that are wrong.
         observed: all numbers that torch returned, likewise.
+        shows: what a script prints where it is not numbers that are wrong.
+        passed: what was passed to `way` where it is one of `WAYS`; by default the case.
     """
 
     loss: Loss
@@ -41,6 +47,8 @@ class Mismatch:
     problem: str
     worst: Worst | None = None
     observed: Array | None = None
+    shows: Evidence = field(default=RESULT, kw_only=True)
+    passed: Passed | None = field(default=None, kw_only=True)
 
     of: ClassVar[str] = "value"
     of_what: ClassVar[str] = "result"
@@ -56,11 +64,11 @@ class Mismatch:
         case = self.case
         reduction = case.arguments.get("reduction", "mean")
         where = f"reduction {reduction}, {case.format.name}, {self.device}"
-        lines = [f"{under_test().title(self.loss.name)} ({self.way}), {where}: {self.problem}"]
+        problem = self.problem.replace("\n", "\n        ")
+        lines = [f"{under_test().title(self.loss.name)} ({self.way}), {where}: {problem}"]
         if self.worst:
             lines += self._numbers(self.worst)
-        lines += ["", "To reproduce:", ""]
-        return "\n".join(lines + [f"    {line}" for line in self.script().splitlines()])
+        return "\n".join(lines) + section(self.script().split("\n"))
 
     def place(self) -> str:
         """Which number of which call it is about, in a line that ends early where the call is long."""
@@ -85,28 +93,33 @@ class Mismatch:
 
     def script(self) -> str:
         """Plain torch code with literal numbers that shows the mismatch."""
-        lines = ["import torch", *under_test().imports, ""]
-        if self.device != "cpu":
-            lines.append(f"torch.set_default_device({self.device!r})")
-        lines += self.calls()
+        code = [*self.shows.setup, *self.calls(), *self.shows.after]
         if self.worst:
-            lines.append(f"print(got{self.worst.subscript}.item())  # {self.worst.observed!r}")
-            lines.append(f"# expected {self.worst.expected!r} +- {self.worst.bound:.3g}")
+            code.append(f"print(got{self.worst.subscript}.item())  # {self.worst.observed!r}")
+            code.append(f"# expected {self.worst.expected!r} +- {self.worst.bound:.3g}")
         else:
-            lines.append(f"print(got)  # {self.problem}")
-        return "\n".join(lines)
+            first, *others = self.shows.prints
+            code += commented(f"print({first})", self.problem)
+            code += [f"print({other})" for other in others]
+        return "\n".join([*head(self.device, code, elements_of(self.case)), *code])
 
     def calls(self) -> list[str]:
         """The lines of torch code that make ``got``."""
-        way = WAYS.get(self.way)
-        if way is None:
-            return [f"got = {written(self.way, self.loss, self.case)}"]
-        return [*way.script(self.case), f"got = way({', '.join(self._passed().values())})"]
+        if self.way in WAYS:
+            return self._called_in(WAYS[self.way])
+        case, kept = self.case, [self.shows.kept] if self.shows.kept else []
+        layer = self.way == "module" and case.loss == "linear_cross_entropy"
+        return [
+            *(f"{name} = {literal(case.arguments[name], case.format)}" for name in kept),
+            *self.shows.keeping(),
+            *([f"first = {case.call(f'F.{case.loss}', kept)}"] if self.shows.beside else []),
+            *(making(case) if layer else []),
+            f"got = {written(self.way, self.loss, case, kept)}",
+        ]
 
-    def _passed(self) -> dict[str, str]:
-        """The tensors as the way passes them."""
-        way, case = WAYS[self.way], self.case
-        return {n: way.passing(n, literal(case.arguments[n], case.format)) for n in tensors_of(case)}
+    def _called_in(self, way: Way, argument: str = "") -> list[str]:
+        passed = self.passed or Passed(self.case, (argument,) if argument else (), None, argument)
+        return called_in_way(way, passed, self.shows)
 
 
 @dataclass(frozen=True)
@@ -134,27 +147,35 @@ class GradientMismatch(Mismatch):
 
     def calls(self) -> list[str]:
         """The lines of torch code that make ``got``."""
-        case, name = self.case, self.argument
-        upstream = "" if self.upstream is None else f", {literal(self.upstream, case.format)}"
         if self.way in WAYS:
-            passed = self._passed()
-            if WAYS[self.way].goes_back:
-                by, direction = list(passed).index(name), literal(self.upstream, case.format)
-                return [
-                    *WAYS[self.way].script(case),
-                    f"(got,) = back([{', '.join(passed.values())}], ({by},), {direction})",
-                ]
-            return [
-                *WAYS[self.way].script(case),
-                f"{name} = {passed[name]}.detach().requires_grad_()",
-                f"loss = way({', '.join({**passed, name: name}.values())})",
-                f"(got,) = torch.autograd.grad(loss, {name}{upstream})",
-            ]
-        return [
-            f"{name} = {literal(case.arguments[name], case.format)}.requires_grad_()",
-            f"loss = {case.call(f'F.{case.loss}', [name])}",
-            f"(got,) = torch.autograd.grad(loss, {name}{upstream})",
+            return self._called_in(WAYS[self.way], self.argument)
+        case, name, shows = self.case, self.argument, self.shows
+        wanted = self.differentiation.chosen(self.loss.variables(case)) if self.differentiation else []
+        wanted = wanted if name in wanted else [name]
+        named = dict.fromkeys([*wanted, *({shows.kept} & set(case.arguments))])
+        by, got = ", ".join(wanted), ", ".join("got" if each == name else "_" for each in wanted)
+        by, got = (by, f"({got},)") if len(wanted) == 1 else (f"[{by}]", got)
+        upstream = literal(np.ones(()) if self.upstream is None else self.upstream, case.format)
+        told = "" if self.worst else ", allow_unused=True"
+        lines = _leaves(case, named, wanted)
+        if shows.passes:
+            lines.append(f"upstream = {upstream}")
+            upstream, told = "upstream", f", retain_graph=True{told}"
+        lines += [
+            *shows.keeping(),
+            f"loss = {case.call(f'F.{case.loss}', list(named))}",
+            f"{got} = torch.autograd.grad(loss, {by}, {upstream}{told})",
         ]
+        if shows.passes:  # what the second gives is added to what the first gave
+            lines.append(f"{name}.grad = got if got is None else got.clone()")
+            lines.append("torch.autograd.backward(loss, upstream)")
+        return lines
+
+
+def _leaves(case: Case, named: Iterable[str], wanted: Sequence[str]) -> list[str]:
+    """Torch code that gives arguments their names, and has some of them require gradients."""
+    ends = {name: ".requires_grad_()" * (name in wanted) for name in named}
+    return [f"{name} = {literal(case.arguments[name], case.format)}{end}" for name, end in ends.items()]
 
 
 @dataclass(frozen=True)
@@ -189,10 +210,14 @@ class SecondMismatch(GradientMismatch):
         by = "upstream" if self.argument == "along" else self.argument
         upstream = np.ones(()) if self.upstream is None else self.upstream
         return [
-            *(f"{name} = {literal(case.arguments[name], case.format)}.requires_grad_()" for name in names),
+            *_leaves(case, names, names),
             f"upstream = {literal(upstream, case.format)}.requires_grad_()",
             f"loss = {case.call(f'F.{case.loss}', names)}",
             f"variables = [{', '.join(names)}]",
-            "gradients = torch.autograd.grad(loss, variables, upstream, create_graph=True)",
-            f"(got,) = torch.autograd.grad(gradients, {by}, [{tangents}])",
+            "gradients = torch.autograd.grad(",
+            "    loss, variables, upstream, create_graph=True, allow_unused=True, materialize_grads=True",
+            ")",
+            f"pairs = [pair for pair in zip(gradients, [{tangents}]) if pair[0].requires_grad]",
+            "torch.autograd.backward(*zip(*pairs))",
+            f"got = torch.zeros_like({by}) if {by}.grad is None else {by}.grad",
         ]

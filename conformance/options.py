@@ -10,7 +10,8 @@ from hypothesis import Phase, settings
 
 from reference import FORMATS
 
-PROFILES = ("dev", "ci", "nightly")
+# The profiles, and how many examples a cell gets.
+EXAMPLES = {"dev": 100, "ci": 100, "nightly": 2000}
 PLAIN = "plain"
 # The largest number that every platform takes as a count of seconds or examples.
 LARGEST = 2**31 - 1
@@ -24,12 +25,12 @@ PHASES = (Phase.generate, Phase.shrink)
 def register_profiles() -> None:
     """Make the profiles that ``--hypothesis-profile`` can name, and load the default one."""
     settings.register_profile(
-        "dev", max_examples=100, deadline=None, derandomize=True, database=None, phases=PHASES
+        "dev", max_examples=EXAMPLES["dev"], deadline=None, derandomize=True, database=None, phases=PHASES
     )
     settings.register_profile("ci", settings.get_profile("dev"), print_blob=True)
     # An audit also aims: at the largest error / bound.
     settings.register_profile(
-        "nightly", max_examples=2000, deadline=None, database=None, print_blob=True,
+        "nightly", max_examples=EXAMPLES["nightly"], deadline=None, database=None, print_blob=True,
         phases=(Phase.generate, Phase.target, Phase.shrink),
     )  # fmt: skip
     settings.load_profile("dev")

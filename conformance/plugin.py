@@ -44,7 +44,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options and torch before anything runs."""
     profile = config.getoption("hypothesis_profile", None)
-    options.check_names("--hypothesis-profile", [profile] if profile else [], options.PROFILES)
+    options.check_names("--hypothesis-profile", [profile] if profile else [], list(options.EXAMPLES))
     options.check_names("--dtype", config.option.dtype, FORMATS)
     _import_torch()
     losses = importlib.import_module("conformance.losses")
@@ -68,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
         values.widen()
+    importlib.import_module("conformance.scripts").put_plugins(_plugin_modules(config))
     hang = options.whole_number("--hang", config.option.hang, least=0)
     config.pluginmanager.register(watch.Watch(config, hang))
     if not hasattr(config, "workerinput"):
@@ -190,11 +191,16 @@ def base_seed(pytestconfig: pytest.Config) -> int:
     return _base_seed(pytestconfig)
 
 
+def _plugin_modules(config: pytest.Config) -> list[str]:
+    plugins = map(config.pluginmanager.get_plugin, config.option.plugins)
+    names = [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    return [name for name in names if name.split(".")[0] not in ("_pytest", "pytest", "xdist")]
+
+
 @pytest.fixture
 def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
     """The modules that ``-p`` names: one may have registered the device, which another process needs, too."""
-    plugins = map(pytestconfig.pluginmanager.get_plugin, pytestconfig.option.plugins)
-    return [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    return _plugin_modules(pytestconfig)
 
 
 @pytest.fixture
@@ -231,14 +237,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Name the cause of a failure before anyone shows it."""
     if report.failed:
-        failures.name_cause(report)
+        failures.explain(report)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     """Name the cause of an error in collection before anyone shows it."""
     if report.failed:
-        failures.name_cause(report)
+        failures.explain(report)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ case cannot be put that way (an option that the module class does not have).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
@@ -157,15 +157,22 @@ def parted(loss: Loss, case: Case) -> tuple[Case, Case]:
     return constructor, case.without(*constructor.arguments)
 
 
-def written(way: str, loss: Loss, case: Case) -> str:
-    """The call of a way as torch code."""
+def written(way: str, loss: Loss, case: Case, names: Sequence[str] = ()) -> str:
+    """The call of a way as torch code; arguments that are in `names` by their names.
+
+    The module that has a linear layer is ``criterion``, see `conformance.modules`.
+    """
     if way == "legacy":
-        return case.replacing(**LEGACY[case.arguments.get("reduction", "mean")]).call(f"F.{loss.name}")
-    if way != "module" or loss.name == "linear_cross_entropy":
-        return repr(case)
+        legacy_case = case.replacing(**LEGACY[case.arguments.get("reduction", "mean")])
+        return legacy_case.call(f"F.{loss.name}", names)
+    if way != "module":
+        return case.call(f"F.{loss.name}", names)
     constructor, operands = parted(loss, case)
-    values = ", ".join(literal(value, case.format) for value in operands.arguments.values())
-    return f"{constructor.call(f'torch.nn.{loss.module}')}({values})"
+    layer = loss.name == "linear_cross_entropy"
+    made = "criterion" if layer else constructor.call(f"torch.nn.{loss.module}", names)
+    given = operands.without("linear_weight", "linear_bias").arguments
+    values = ", ".join(n if n in names else literal(v, case.format) for n, v in given.items())
+    return f"{made}({values})"
 
 
 def may_vary(loss: Loss, case: Case, device: str) -> bool:

@@ -15,9 +15,11 @@ import torch
 from .disposable import attempt_apart
 from .divergences import IN_FORCE, Divergence
 from .divergences.record import KINDS
+from .findings import script
 from .implementation import TORCH, Untested, under_test
 from .invalid import ROWS
 from .losses import LOSSES
+from .scripts import section
 
 
 @pytest.fixture(autouse=True)
@@ -65,14 +67,16 @@ def test_witness_still_diverges(record: Divergence) -> None:
     apart = record.of == "invalid call" and under_test() is TORCH
     dangerous = dangerous_witnesses() if apart else {}
     got = dangerous[record.witness] if record.witness in dangerous else run(record.witness)
+    problem = ""
     if not record.current:
-        if shows(record, got):
-            pytest.fail(f"{record.id}: back in {here}: widen the record's range", pytrace=False)
+        problem = f"back in {here}: widen the record's range" if shows(record, got) else ""
     elif is_fixed(record, got):
-        pytest.fail(f"{record.id}: fixed in {here}: close the record's range with until", pytrace=False)
+        problem = f"fixed in {here}: close the record's range with until"
     elif not shows(record, got):
         told = f"{here} gives {got}, neither {record.gives} as on record nor {record.truth}"
-        pytest.fail(f"{record.id}: {told}: describe the record anew", pytrace=False)
+        problem = f"{told}: describe the record anew"
+    if problem:
+        pytest.fail(f"{record.id}: {problem}{section(script(record, got).splitlines())}", pytrace=False)
 
 
 def shows(record: Divergence, got: float | str) -> bool:

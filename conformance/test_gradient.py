@@ -13,6 +13,7 @@ from strategies import Differentiation, differentiations, is_real
 
 from .cells import Cell, run_drawn
 from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
+from .evidence import KIND, RESULT, Evidence, Problem, changed, differing, raises
 from .judging import Worst
 from .mismatch import GradientMismatch
 from .running import Arguments, to_numpy
@@ -44,8 +45,7 @@ def check_gradient(
         pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
     """
     __tracebackhide__ = True
-    every = cell.loss.variables(example.case)
-    wanted = [name for i, name in enumerate(every) if not example.left_out >> i & 1] or every
+    wanted = example.chosen(cell.loss.variables(example.case))
     expected = expect_derivatives(cell.loss, example, wanted)
     tally.examples += 1
     try:
@@ -54,11 +54,10 @@ def check_gradient(
         )
         first, second = go_back_twice(given, wanted, result, upstream)
     except Exception as error:  # whatever torch raises on a valid call is a mismatch
-        problem = f"raised {type(error).__name__}: {error}"
-        excuse(_mismatch(cell, example, expected, wanted[0], problem), tally)
+        excuse(_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)
         return
     for name in wanted:
-        broken = _broken_contract(cell, given[name], first[name], second[name])
+        broken = _broken_contract(cell, name, given[name], first[name], second[name])
         if broken:
             excuse(_mismatch(cell, example, expected, name, broken), tally)
             return
@@ -68,7 +67,7 @@ def check_gradient(
         return
     for name in wanted:
         got = to_numpy(first[name])
-        problem = f"a gradient by {name} outside the derived bound"
+        problem = Problem(f"a gradient by {name} outside the derived bound", RESULT)
         tell = partial(_mismatch, cell, example, expected, name, problem, got=got)
         truth = expected.gradients[name]
         check_numbers(got, truth, tell, tally, False if defined_everywhere else np.isnan(truth.value))
@@ -79,26 +78,33 @@ def _mismatch(
     example: Differentiation,
     expected: Expected,
     name: str,
-    problem: str,
+    problem: Problem,
     worst: Worst | None = None,
     got: Array | None = None,
 ) -> GradientMismatch:
     return GradientMismatch(
-        cell.loss, example.case, cell.device, "backward", problem, worst, got,
-        argument=name, differentiation=example, upstream=expected.upstream, expected=expected.gradients[name],
+        cell.loss, example.case, cell.device, "backward", problem.text, worst, got,
+        shows=problem.shows, argument=name, differentiation=example,
+        upstream=expected.upstream, expected=expected.gradients[name],
     )  # fmt: skip
 
 
 def _broken_contract(
-    cell: Cell, argument: torch.Tensor, first: torch.Tensor | None, second: torch.Tensor | None
-) -> str | None:
-    """What is wrong with a gradient apart from its numbers, or None."""
+    cell: Cell, name: str, argument: torch.Tensor, first: torch.Tensor | None, second: torch.Tensor | None
+) -> Problem | None:
+    """What is wrong with the gradient by an argument apart from its numbers, or None."""
     if first is None:
-        return "no gradient"
+        return Problem("no gradient", RESULT)
     if (first.dtype, first.shape, first.device) != (argument.dtype, argument.shape, argument.device):
-        return f"a gradient {first.dtype} {tuple(first.shape)} on {first.device}, unlike the argument"
-    if second is None or to_numpy(second).tobytes() != to_numpy(first + first).tobytes():
-        return f"a second pass through the graph, added to the first, gives {second}, not twice {first}"
+        text = f"a gradient {first.dtype} {tuple(first.shape)} on {first.device}, unlike the argument"
+        return Problem(text, KIND)
+    twice = to_numpy(first + first)
+    if second is None or to_numpy(second).tobytes() != twice.tobytes():
+        text = f"a second pass through the graph, added to the first, gives {second}, not twice {first}"
+        prints: tuple[str, ...] = (f"{name}.grad", "got + got")
+        if second is not None and second.shape == first.shape:
+            prints = differing(to_numpy(second), twice, "(got + got)", f"{name}.grad")
+        return Problem(text, Evidence(prints, passes=2))
     return None
 
 
@@ -108,16 +114,17 @@ def _touched(
     wanted: list[str],
     upstream: torch.Tensor,
     upstream_before: Array,
-) -> str | None:
+) -> Problem | None:
     """What differentiating has changed that it should not, or None."""
     if not np.array_equal(to_numpy(upstream), upstream_before):
-        return "the upstream gradient was changed in place"
+        return changed("upstream", upstream_before, passes=2)
     for name, value in given.items():
         if not isinstance(value, torch.Tensor):
             continue
         before = example.case.arguments[name]
         if not np.array_equal(to_numpy(value), before, equal_nan=is_real(before)):
-            return f"{name} was changed in place"
+            return changed(name, before, passes=2)
         if name not in wanted and value.grad is not None:
-            return f"{name} has a gradient and does not require one"
+            text = f"{name} has a gradient and does not require one"
+            return Problem(text, Evidence((f"{name}.grad",), name, passes=2))
     return None

@@ -15,6 +15,7 @@ from .divergences import on_record
 from .invalid import PROMOTIONS, ROWS, Invalid, Promotion
 from .losses import LOSSES, Loss
 from .presence import skip_if_missing
+from .scripts import commented, head, section
 
 DANGEROUS = [LOSSES[name] for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous)]
 
@@ -41,13 +42,11 @@ def explain(row: Invalid, device: str, outcome: Outcome) -> str:
     return "\n".join(lines) + script(row.call, device, str(outcome))
 
 
-def script(call: str, device: str, comment: str) -> str:
-    """Plain torch code that shows what came."""
-    lines = ["import torch", "import torch.nn.functional as F", ""]
-    if device != "cpu":
-        lines.append(f"torch.set_default_device({device!r})")
-    lines.append(f"print({call})  # {comment}")
-    return "\n\nTo reproduce:\n\n" + "\n".join(f"    {line}" for line in lines) + "\n"
+def script(call: str, device: str, told: str) -> str:
+    """The end of a failure: plain torch code that shows what came of a call, its last line an expression."""
+    *statements, expression = call.split("\n")
+    code = [*statements, *commented(f"print({expression})", told)]
+    return section([*head(device, code), *code]) + "\n"
 
 
 def problem(row: Invalid, device: str, outcome: Outcome, record: Callable[[str, object], None]) -> str | None:

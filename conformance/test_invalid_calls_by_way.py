@@ -17,7 +17,7 @@ from .divergences import on_record
 from .invalid import ROWS, Invalid
 from .invalid.row import evaluated, keywords_of
 from .losses import LOSSES, Loss
-from .test_invalid_calls import conforms, skip_if_refused
+from .test_invalid_calls import conforms, script, skip_if_refused
 from .ways import WAYS, Way
 
 
@@ -104,9 +104,8 @@ def test_invalid_calls_by_way(
         if refused or (row.or_gives is not None and not outcome.classes):
             continue
         if known is None:
-            lines = ["import torch", "import torch.nn.functional as F", "", *call.splitlines()]
-            script = "\n".join(f"    {line}" for line in lines)
-            wrong.append(f"{row} ({refusals.way}): {outcome}, and the plain call is refused\n\n{script}\n")
+            text = f"{row} ({refusals.way}), {device}: {outcome}, and the plain call is refused"
+            wrong.append(text + script(call, device, str(outcome)))
         else:
             take_note("known", known.id)
     if wrong:

@@ -19,6 +19,7 @@ from .laws import Claim, Instance
 from .laws.claim import Call, Comparison, Composed, case_of, compare, script
 from .losses import LOSSES
 from .running import arguments, functional, to_numpy
+from .scripts import section
 from .tally import Tally
 from .test_value import find_mismatch
 
@@ -97,9 +98,9 @@ def known_divergences(instance: Instance, claim: Claim) -> list[str]:
 def explain(instance: Instance, claim: Claim, found: Comparison) -> str:
     """What a person needs: which law, where, both numbers, how far apart, why that far, and a script."""
     form = instance.format
-    loss = under_test().title(instance.loss.name)
+    loss, problem = under_test().title(instance.loss.name), found.problem.replace("\n", "\n        ")
     lines = [
-        f"{loss}, {form.name}, {instance.device}: {found.problem or 'a law is broken'}",
+        f"{loss}, {form.name}, {instance.device}: {problem or 'a law is broken'}",
         f"    law      {instance.law.name}",
         *(f"             {line}" for line in instance.law.sentence.splitlines()),
     ]
@@ -114,6 +115,4 @@ def explain(instance: Instance, claim: Claim, found: Comparison) -> str:
             " together,",
             f"             each step rounded to {form.name} (unit roundoff {form.unit_roundoff:.3g})",
         ]
-    lines += ["", "To reproduce:", ""]
-    text = script(claim, found, instance.device)
-    return "\n".join(lines + [f"    {line}" for line in text.splitlines()])
+    return "\n".join(lines) + section(script(claim, found, instance.device))

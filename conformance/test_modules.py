@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import pytest
 import torch
 
@@ -25,11 +27,15 @@ from .modules import (
     stages,
 )
 from .presence import skip_if_missing
-from .running import obstacle, parameters
+from .running import obstacle, parameters, to_numpy
+from .scripts import commented, head, raised, section
 
 ARGUMENTS = [row for sample in SAMPLES.values() for row in sample.arguments()]
 # Arguments that a test of their own is about.
 ELSEWHERE = {"linear_cross_entropy": {"device"}}
+
+# The code that makes a module, the code that calls it, and the devices on which they run.
+Stages: TypeAlias = tuple[list[str], list[str], str, str]
 
 samples = pytest.mark.parametrize("sample", SAMPLES.values(), ids=lambda sample: sample.loss)
 
@@ -47,52 +53,41 @@ def problem(case: Case, device: str, what: str, treatment: Treatment = NOTHING) 
     try:
         got = observe(case, device, treatment)
     except Exception as error:  # the functional takes these arguments
-        got = {**expected, "result": f"{type(error).__name__}: {error}"}
+        got = {**expected, "result": raised(error)}
     place = difference(expected, got)
     if place is None:
         return None
-    script = _script(*stages(case, treatment), *treatment.devices(device))
-    head = f"{LOSSES[case.loss].module}, {what}, {device}"
-    return _told(head, place, expected, got, script, repr(treatment.of(case)))
+    where = f"{LOSSES[case.loss].module}, {what}, {device}"
+    made = (*stages(case, treatment), *treatment.devices(device))
+    return _told(where, place, expected, got, made, repr(treatment.of(case)))
 
 
-def _told(head: str, place: str, expected: Seen, got: Seen, script: list[str], functional: str) -> str:
+def _told(where: str, place: str, expected: Seen, got: Seen, stages: Stages, functional: str) -> str:
     """What a person needs: where it was, what is wrong, what was expected, what came, and a script."""
     right, wrong = _written(expected.get(place)), _written(got.get(place))
-    shown = [f"print({place})  # {wrong}"]
+    shown = ["torch.set_printoptions(precision=17)", *commented(f"print({place})", wrong)]
     if place == "result":
-        shown.append(f"print({functional})  # {right}")
+        shown += commented(f"print({functional})", right)
     lines = [
-        f"{head}: wrong is {place}",
+        f"{where}: wrong is {place}",
         f"    expected {right}",
-        f"    got      {wrong}",
-        "",
-        "To reproduce:",
-        "",
+        f"    got      {wrong}".replace("\n", "\n             "),
     ]
-    return "\n".join([*lines, *(f"    {line}" for line in [*script, *shown])])
+    return "\n".join(lines) + section(_script(*stages, shown))
 
 
 def _written(value: object) -> str:
     if not isinstance(value, torch.Tensor):
         return str(value or "nothing")
-    numbers = "no numbers" if value.is_meta else value.tolist()
+    numbers = "no numbers" if value.is_meta else to_numpy(value).tolist()
     return f"{numbers}, {value.dtype} on {value.device.type}"
 
 
-def _script(made: list[str], called: list[str], first: str, then: str) -> list[str]:
-    """Torch code that makes a module on one device, and calls it on another."""
-    code = "\n".join(called)
-    return [
-        *(f"import {name}" for name in ("copy", "io", "pickle") if f"{name}." in code),
-        "import torch",
-        "import torch.nn.functional as F",
-        "",
-        *([f"torch.set_default_device({first!r})"] if first != "cpu" else []),
-        *made,
-        *([f"torch.set_default_device({then!r})"] if then != first else []),
-        *called,
-    ]
+def _script(made: list[str], called: list[str], first: str, then: str, shown: list[str]) -> list[str]:
+    """Torch code that makes a module on one device, calls it on another, and shows what is seen."""
+    moving = [f"torch.set_default_device({then!r})"] if then != first else []
+    code = [*made, *moving, *called, *shown]
+    return [*head(first, code), *code]
 
 
 def _check(wrong: str | None) -> None:
@@ -179,5 +174,5 @@ def test_distance_is_a_submodule(loss: Loss, device: str) -> None:
         got = seen_of(names["criterion"], names["result"])
         place = difference(expected, got)
         if place:
-            head = f"{loss.module}, a module as distance, {device}"
-            _check(_told(head, place, expected, got, _script(made, called, device, device), call))
+            where = f"{loss.module}, a module as distance, {device}"
+            _check(_told(where, place, expected, got, (made, called, device, device), call))

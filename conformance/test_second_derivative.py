@@ -15,6 +15,7 @@ from strategies import Differentiation, differentiations
 
 from .cells import Cell, run_drawn
 from .differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
+from .evidence import RESULT, SHAPE, Problem, raises
 from .implementation import Untested
 from .judging import Worst
 from .mismatch import SecondMismatch
@@ -59,8 +60,7 @@ def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
             refused.append(str(untested))
             continue
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
-            problem = f"raised {type(error).__name__}: {error}"
-            excuse(_mismatch(cell, example, expected, way, "along", problem), tally)
+            excuse(_mismatch(cell, example, expected, way, "along", raises(error)), tally)
             continue
         for name, derivative in got.items():
             check_derivative(cell, example, expected, way, name, derivative, tally)
@@ -86,11 +86,11 @@ def check_derivative(
     __tracebackhide__ = True
     truth, got = expected.derivative(name), to_numpy(derivative)
     if got.shape != truth.shape:
-        problem = f"shape {got.shape} instead of {truth.shape}"
+        problem = Problem(f"shape {got.shape} instead of {truth.shape}", SHAPE)
         excuse(_mismatch(cell, example, expected, way, name, problem), tally)
         return
     what = "along the tangents" if name == "along" else f"twice, the second time by {name},"
-    problem = f"a derivative {what} outside the derived bound"
+    problem = Problem(f"a derivative {what} outside the derived bound", RESULT)
     tell = partial(_mismatch, cell, example, expected, way, name, problem, got=got)
     # What a result that is nan changes by is as little defined as the result.
     known = np.isnan(expected.value) if name == "along" else False
@@ -103,12 +103,12 @@ def _mismatch(
     expected: Expected,
     way: str,
     name: str,
-    problem: str,
+    problem: Problem,
     worst: Worst | None = None,
     got: Array | None = None,
 ) -> SecondMismatch:
     return SecondMismatch(
-        cell.loss, example.case, cell.device, way, problem, worst, got,
-        argument=name, differentiation=example,
+        cell.loss, example.case, cell.device, way, problem.text, worst, got,
+        shows=problem.shows, argument=name, differentiation=example,
         upstream=expected.upstream, expected=expected.derivative(name), tangents=expected.tangents,
     )  # fmt: skip

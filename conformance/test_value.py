@@ -12,6 +12,7 @@ from reference import Array
 from strategies import Case, is_real, with_infinities
 
 from .cells import Cell, run_drawn
+from .evidence import DEVICE, DTYPE, SHAPE, Evidence, Problem, changed, differing, raises, shared
 from .judging import Worst, expect, judge
 from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, may_vary, shares_memory, to_numpy, ways
@@ -48,13 +49,13 @@ def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatc
         try:
             result = way(cell.loss, case, given)
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
-            problem = f"raised {type(error).__name__}: {error}"
-            return Mismatch(cell.loss, case, cell.device, name, problem)
+            problem, shows = raises(error)
+            return Mismatch(cell.loss, case, cell.device, name, problem, shows=shows)
         if result is None:
             continue
         broken = _broken_contract(cell, case, given, result)
         if broken:
-            return Mismatch(cell.loss, case, cell.device, name, broken)
+            return Mismatch(cell.loss, case, cell.device, name, broken.text, shows=broken.shows)
         results[name] = result
 
     expected = expect(cell.loss, case)
@@ -62,7 +63,7 @@ def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatc
     first = values["functional"]
     if first.shape != np.shape(expected.value):
         problem = f"shape {first.shape} instead of {np.shape(expected.value)}"
-        return Mismatch(cell.loss, case, cell.device, "functional", problem)
+        return Mismatch(cell.loss, case, cell.device, "functional", problem, shows=SHAPE)
     worst = judge(first, expected)
     tell = partial(_wrong_numbers, cell, case, first)
     if not worst.conforms:
@@ -72,7 +73,8 @@ def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatc
             if judge(other, expected).conforms and may_vary(cell.loss, case, cell.device):
                 continue
             problem = f"{BITS_DIFFER} from those of the functional: {other} instead of {first}"
-            return Mismatch(cell.loss, case, cell.device, name, problem)
+            shows = Evidence(differing(other, first), beside="runs")
+            return Mismatch(cell.loss, case, cell.device, name, problem, shows=shows)
     if tally:
         note(worst, first, expected, tell, tally)
     return None
@@ -83,17 +85,20 @@ def _wrong_numbers(cell: Cell, case: Case, observed: Array, worst: Worst) -> Mis
     return Mismatch(cell.loss, case, cell.device, "functional", problem, worst, observed)
 
 
-def _broken_contract(cell: Cell, case: Case, given: dict[str, object], result: torch.Tensor) -> str | None:
+def _broken_contract(
+    cell: Cell, case: Case, given: dict[str, object], result: torch.Tensor
+) -> Problem | None:
     """What is wrong with a result apart from its numbers, or None."""
     if result.dtype != getattr(torch, cell.format.name):
-        return f"dtype {result.dtype} instead of torch.{cell.format.name}"
+        return Problem(f"dtype {result.dtype} instead of torch.{cell.format.name}", DTYPE)
     if result.device.type != torch.device(cell.device).type:
-        return f"device {result.device} instead of {cell.device}"
+        return Problem(f"device {result.device} instead of {cell.device}", DEVICE)
     for name, value in given.items():
         if not isinstance(value, torch.Tensor):
             continue
+        before = case.arguments[name]
         if shares_memory(result, value):
-            return f"the result shares memory with {name}"
-        if not np.array_equal(to_numpy(value), case.arguments[name], equal_nan=is_real(case.arguments[name])):
-            return f"{name} was changed in place"
+            return shared(name, before)
+        if not np.array_equal(to_numpy(value), before, equal_nan=is_real(before)):
+            return changed(name, before)
     return None

@@ -14,17 +14,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from reference import Array
-from strategies import Differentiation, differentiations, spread
+from strategies import Case, Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
+from .evidence import KINDS, RESULT, Evidence, Problem, differing, view_changed
 from .implementation import Untested
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
 from .running import NO_FIXED_ORDER, arguments, may_vary, to_numpy
+from .scripts import raised
 from .tally import Tally
 from .verdict import check_numbers, excuse
 from .ways import Passage, tensors_of
+from .ways.script import Passed
 from .ways.way import Function, Functions
 
 
@@ -74,8 +77,10 @@ def check_way(passage: Passage, example: Differentiation, tally: Tally, backward
     """
     __tracebackhide__ = True
     functions = passage.way.functions(example.case)
+    served: list[Case] = []
     for case in (example.case, *passage.way.serves(example.case)):
-        _check_call(passage, replace(example, case=case), functions, tally, backward)
+        _check_call(passage, replace(example, case=case), functions, tally, backward, served)
+        served.append(case)
 
 
 def _check_call(
@@ -84,10 +89,11 @@ def _check_call(
     functions: Functions,
     tally: Tally,
     backward: bool,
+    before: list[Case],
 ) -> None:
-    """Check one call, in the manner of `check_way`."""
+    """Check one call, in the manner of `check_way`; the functions were called with other cases before."""
     __tracebackhide__ = True
-    way, device = passage.way, passage.device
+    way, device, written = passage.way, passage.device, example.case
     given = arguments(example.case, device)
     laid = {name: way.laid_out(name, given[name]).detach() for name in tensors_of(example.case)}
     if way.data and way.layout != "x" and all(_placed(laid[name]) == _placed(given[name]) for name in laid):
@@ -103,14 +109,20 @@ def _check_call(
     upstream = example.upstream if way.data else None
     plain = go(functions.plain, plain_tensors, wanted, upstream)
     other = go(functions.way, laid, wanted, upstream, functions.back)
+    results = [outcome.result for outcome in (plain, other) if outcome.result is not None]
+    direction = None if upstream is None or not results else spread(upstream, tuple(results[0].shape))
+    passed = Passed(written, wanted, direction, before=tuple(before))
     problem = _parity(plain, other, next(iter(laid.values())).device) or _touched(laid, memory)
     if problem:
-        excuse(Mismatch(passage.loss, case, device, way.name, problem), tally)
+        argument, (text, shows) = problem
+        passed = replace(passed, argument=argument)
+        excuse(Mismatch(passage.loss, case, device, way.name, text, shows=shows, passed=passed), tally)
         return
     derivatives = cache(partial(expect_derivatives, passage.loss, example, wanted))
     for what, first, second in _pairs(plain, other):
         if first is not None and second is not None and way.data:
-            _check_bits_or_bound(passage, example, what, first, second, derivatives, tally)
+            looked_at = replace(passed, argument=what)
+            _check_bits_or_bound(passage, example, looked_at, first, second, derivatives, tally)
 
 
 def go(
@@ -152,24 +164,27 @@ def go(
     return outcome
 
 
-def _parity(plain: Outcome, other: Outcome, device: torch.device) -> str | None:
-    """What differs apart from numbers, or None; what the way gives is to be on the given device."""
+def _parity(plain: Outcome, other: Outcome, device: torch.device) -> tuple[str, Problem] | None:
+    """What differs apart from numbers, and of the gradient by which argument, if of one; or None.
+
+    What the way gives is to be on the given device.
+    """
     if plain.error and other.error:
         return None
     if other.error:
-        return f"raised {_told(other.error)}"
+        return "", Problem(f"raised {_told(other.error)}", Evidence(passes=1))
     if plain.error:
-        return f"raised nothing, and the plain call raises {_told(plain.error)}"
-    for what, first, second in _pairs(plain, other):
-        what = f"gradient by {what}" if what else "result"
+        text = f"raised nothing, and the plain call raises {_told(plain.error)}"
+        return "", Problem(text, Evidence(("got", "repr(first)"), beside="raises", passes=1))
+    for argument, first, second in _pairs(plain, other):
+        what = f"gradient by {argument}" if argument else "result"
         if first is not None and second is None:
-            return f"no {what}"
+            return argument, Problem(f"no {what}", RESULT)
         if first is None or second is None:
             continue
         if _kind(first) != _kind(second) or second.device.type != device.type:
-            return (
-                f"a {what} {_kind(second)} on {second.device.type}, and the plain call gives {_kind(first)}"
-            )
+            place = f"{_kind(second)} on {second.device.type}"
+            return argument, Problem(f"a {what} {place}, and the plain call gives {_kind(first)}", KINDS)
     return None
 
 
@@ -178,7 +193,7 @@ def _told(error: Exception) -> str:
     cause: BaseException = error
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
-    told = [f"{type(e).__name__}: {textwrap.shorten(str(e), 200)}" for e in (error, cause)]
+    told = [textwrap.shorten(raised(e).removeprefix("raised "), 200) for e in (error, cause)]
     return " due to ".join(dict.fromkeys(told))
 
 
@@ -204,17 +219,17 @@ def _memory(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().as_strided((elements,), (1,), 0).clone().view(torch.uint8)
 
 
-def _touched(tensors: dict[str, torch.Tensor], before: dict[str, torch.Tensor]) -> str | None:
+def _touched(tensors: dict[str, torch.Tensor], before: dict[str, torch.Tensor]) -> tuple[str, Problem] | None:
     for name, memory in before.items():
         if not torch.equal(_memory(tensors[name]), memory):
-            return f"memory that {name} is a view of was changed"
+            return "", view_changed(name)
     return None
 
 
 def _check_bits_or_bound(
     passage: Passage,
     example: Differentiation,
-    argument: str,
+    passed: Passed,
     plain: torch.Tensor,
     other: torch.Tensor,
     derivatives: Callable[[], Expected],
@@ -225,7 +240,7 @@ def _check_bits_or_bound(
     Args:
         passage: what was run, where and how.
         example: the case, and what its gradient is of.
-        argument: by which the numbers are the gradient; empty if they are the result.
+        passed: what was passed, and by which argument the numbers are the gradient, if they are one.
         plain: the numbers of the plain call.
         other: those of the way.
         derivatives: what the oracle says of the gradients.
@@ -239,17 +254,19 @@ def _check_bits_or_bound(
     same = (first == second) & (np.signbit(first) == np.signbit(second)) | np.isnan(first) & np.isnan(second)
     if np.all(same):
         return
-    where = (passage.loss, example.case, passage.device, passage.way.name)
+    where, argument = (passage.loss, example.case, passage.device, passage.way.name), passed.argument
     what = f"gradient by {argument}" if argument else "value"
     expected = derivatives().gradients[argument] if argument else expect(passage.loss, example.case)
 
-    def tell(problem: str, worst: Worst | None) -> Mismatch:
+    def tell(problem: str, worst: Worst | None, shows: Evidence = RESULT) -> Mismatch:
         told = (*where, problem, worst, second)
         if not argument:
-            return Mismatch(*told)
-        return GradientMismatch(*told, argument, example, derivatives().upstream, expected)
+            return Mismatch(*told, shows=shows, passed=passed)
+        upstream = derivatives().upstream
+        return GradientMismatch(*told, argument, example, upstream, expected, shows=shows, passed=passed)
 
     # What the plain call gives is judged, and its bits are noted, where the plain call is tested.
     check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, same)
     if passage.way.exact and not may_vary(passage.loss, example.case, passage.device):
-        excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None), tally)
+        shows = Evidence(differing(second, first), beside="runs")
+        excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None, shows), tally)

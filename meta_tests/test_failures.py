@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def run_broken(tmp_path: Path, source: str, loss: str, selected: str = "test_val
 
 def script_of(failure: str) -> str:
     """The code after "To reproduce:"."""
-    script = failure.split("\n____")[0].split("\n====")[0]
+    script = re.split(r"\n(?:____|====|Run this again:)", failure)[0]
     return "\n".join(line.removeprefix("    ") for line in script.splitlines() if line.startswith("    "))
 
 

@@ -84,7 +84,7 @@ SAVED = rf"wrong is criterion.state_dict\(\)\['weight'\]{GOT_NOTHING}"
 # A loss, what is put into its class, the arguments and treatments that show it, and what the failure says.
 BREAKS: list[tuple[str, str, Callable[..., Any], str, str]] = [
     ("huber_loss", "forward", without_delta, "delta", "argument delta, cpu: wrong is result"),
-    ("huber_loss", "forward", raising, "reduction", "got      KeyError: 'no such thing'"),
+    ("huber_loss", "forward", raising, "reduction", "got      raised KeyError: 'no such thing'"),
     ("cross_entropy", "register_buffer", as_attribute, "weight called deepcopy", BUFFER),
     ("cross_entropy", "register_buffer", as_attribute, "double", "RuntimeError: expected scalar type Double"),
     ("cross_entropy", "register_buffer", unsaved, "weight called", SAVED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,41 @@ def test_what_a_way_changes_fails_with_the_reason(
     passage, ones = Passage(LOSSES["mse_loss"], "sum", MSE.format, "cpu", WAYS[way]), np.ones(1)
     with pytest.raises(pytest.fail.Exception) as failure:
         check_way(passage, Differentiation(MSE, ones, ones, 0), Tally(), WAYS[way].differentiates)
-    monkeypatch.undo()
     told = str(failure.value)
     assert f"mse_loss ({way})" in told
     assert words in told
+    script = script_of(told.split("To reproduce:")[1])
+    exec(script, {})
+    wrong = capsys.readouterr().out
+    monkeypatch.undo()
+    exec(script, {})
+    right = capsys.readouterr().out
+    assert right  # an unbroken torch gives a number
+    assert wrong != right
+
+
+REMEMBERING = """\
+kept = []
+
+def way(*x):
+    kept.append(function(*x))
+    return kept[0]
+"""
+
+
+def test_what_was_called_before_is_called_in_the_script_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    way = replace(WAYS["export"], name="remembering", code=REMEMBERING)
+    monkeypatch.setitem(WAYS, way.name, way)
+    case = MSE.replacing(input=np.array([[1.0, 2.0], [3.0, 4.0]]))
+    passage, ones = Passage(LOSSES["mse_loss"], "sum", case.format, "cpu", way), np.ones(1)
+    with pytest.raises(pytest.fail.Exception) as failure:
+        check_way(passage, Differentiation(case, ones, ones, 0), Tally(), False)
+    told = str(failure.value)
+    assert "expected 50.0" in told  # the last sample, twice
     exec(script_of(told.split("To reproduce:")[1]), {})
-    assert capsys.readouterr().out  # an unbroken torch gives a number
+    assert float(capsys.readouterr().out) == 30.0  # what the first call gave
 
 
 def test_a_broken_way_fails_in_the_suite(tmp_path: Path) -> None:

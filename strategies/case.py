@@ -79,22 +79,49 @@ class Case:
 
 
 def literal(value: Any, format: Format) -> str:
-    """A value as torch code: arrays as tensors, real ones in the format under test."""
+    """A value as torch code that makes it again, bit for bit: arrays as tensors, real ones in `format`."""
     if not isinstance(value, np.ndarray):
-        return "float('inf')" if value == np.inf else repr(value)
+        return number(value)
     dtype = format.name if value.dtype.kind == "f" else value.dtype.name
     if value.size == 0:
         return f"torch.empty({value.shape}, dtype=torch.{dtype})"
-    if value.size > MANY and np.all(value == value.flat[0]):
-        return f"torch.full({value.shape}, {_nested(value.flat[0].item())}, dtype=torch.{dtype})"
-    return f"torch.tensor({_nested(value.tolist())}, dtype=torch.{dtype})"
+    if value.size > MANY and _same_bits(value, np.broadcast_to(value.flat[0], value.shape)):
+        return f"torch.full({value.shape}, {number(value.flat[0])}, dtype=torch.{dtype})"
+    part, times = _repeated(value)
+    return f"torch.tensor({number(part.tolist())}, dtype=torch.{dtype})" + (
+        f".repeat({', '.join(map(str, times))})" if part is not value else ""
+    )
 
 
-def _nested(value: Any) -> str:
+def number(value: Any) -> str:
+    """Numbers, alone or in lists and tuples, as Python code; anything else as it prints itself."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, list):
-        return f"[{', '.join(map(_nested, value))}]"
+        return f"[{', '.join(map(number, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(number, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, complex):
+        return f"complex({number(value.real)}, {number(value.imag)})"
     finite = not isinstance(value, float) or np.isfinite(value)
     return repr(value) if finite else f"float('{value}')"
+
+
+def _repeated(array: Array) -> tuple[Array, list[int]]:
+    """The part of a large array that it repeats along one of its axes, and how often along each."""
+    for axis, size in enumerate(array.shape if array.size > MANY else ()):
+        slices = np.moveaxis(array, axis, 0)
+        for period in (n for n in range(1, size // 2 + 1) if size % n == 0):
+            part = np.take(array, range(period), axis)
+            times = [size // period if i == axis else 1 for i in range(array.ndim)]
+            if _same_bits(slices[0], slices[period]) and _same_bits(array, np.tile(part, times)):
+                return part, times
+    return array, [1] * array.ndim
+
+
+def _same_bits(array: Array, other: Array) -> bool:
+    """Whether two arrays of one dtype are the same, also in the signs of zeros."""
+    return np.ascontiguousarray(array).tobytes() == np.ascontiguousarray(other).tobytes()
 
 
 def is_real(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -41,6 +42,10 @@ class Differentiation:
     upstream: Array
     tangent: Array
     left_out: int
+
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """Those of some arguments that are to require gradients: all if none is left."""
+        return [name for i, name in enumerate(names) if not self.left_out >> i & 1] or list(names)
 
     def __repr__(self) -> str:
         return f"{self.case!r}, upstream {self.upstream.tolist()}, tangent {self.tangent.tolist()}"

@@ -17,10 +17,11 @@ import numpy as np
 from reference import FORMATS, Array, Format, Tracked, tracked
 from reference.reach import Reach
 from strategies import Case, literal
+from strategies.case import number
 
-from ..implementation import under_test
-from ..judging import expect, oracle_arguments
+from ..judging import elements_of, expect, oracle_arguments
 from ..losses import LOSSES
+from ..scripts import commented, head, raised
 
 # In which the results are related: it holds the numbers of every other format.
 RELATED = FORMATS["float64"]
@@ -128,7 +129,7 @@ def compare(claim: Claim, run: Run) -> list[Comparison]:
         try:
             numbers = np.asarray(run(call))
         except Exception as error:  # whatever is raised by a valid call is a problem
-            return [Comparison(name, problem=f"raised {type(error).__name__}: {error}")]
+            return [Comparison(name, problem=raised(error))]
         if numbers.shape != allowed.shape:
             return [Comparison(name, problem=f"shape {numbers.shape} instead of {allowed.shape}")]
         results[name] = _measured(numbers, allowed)
@@ -178,32 +179,27 @@ def _side(text: str, results: dict[str, Any]) -> Tracked:
     return value if isinstance(value, Tracked) else tracked(value, RELATED)
 
 
-def script(claim: Claim, found: Comparison, device: str) -> str:
+def script(claim: Claim, found: Comparison, device: str) -> list[str]:
     """Plain torch code with literal numbers that shows both sides of a relation."""
-    lines = ["import numpy as np", "import torch", *under_test().imports, ""]
-    if device != "cpu":
-        lines.append(f"torch.set_default_device({device!r})")
     used = {**claim.calls, **claim.given}
     used = {name: used[name] for name in re.findall(r"\w+", found.relation) if name in used}
-    for name, call in claim.calls.items():
-        if name not in used:
-            continue
-        case = case_of(call)
-        written = repr(case)
+    cases = {name: case_of(call) for name, call in claim.calls.items() if name in used}
+    code = []
+    for name, case in cases.items():
+        call, written = claim.calls[name], repr(case)
         if isinstance(call, Composed):
             x = literal(case.arguments["input"], case.format)
-            lines.append(f"input = ({call.operation.source})({x})")
+            code.append(f"input = ({call.operation.source})({x})")
             written = case.call(f"F.{case.loss}", ["input"])
-        lines.append(f"{name} = {written}.double().cpu().numpy()")
+        code.append(f"{name} = {written}.double().cpu().numpy()")
     if found.problem:
-        return "\n".join([*lines, f"# {found.relation}: {found.problem}"])
-    lines += [f"{name} = np.array({array.tolist()})" for name, array in claim.given.items() if name in used]
-    left, right = (side.strip() for side in found.relation.replace("<=", "==").split("=="))
-    where = f"[{', '.join(map(str, found.index))}]" if found.index else ""
-    return "\n".join(
-        [
-            *lines,
-            f"print(np.asarray({left}){where})  # {found.left!r}",
-            f"print(np.asarray({right}){where})  # {found.right!r}",
-        ]
-    )
+        code += commented(f"print({found.relation}.shape)", found.problem)
+    else:
+        given = {name: number(array.tolist()) for name, array in claim.given.items() if name in used}
+        code += [f"{name} = np.array({numbers})" for name, numbers in given.items()]
+        left, right = (side.strip() for side in found.relation.replace("<=", "==").split("=="))
+        where = f"[{', '.join(map(str, found.index))}]" if found.index else ""
+        code.append(f"left, right = np.broadcast_arrays({left}, {right})")
+        code.append(f"print(float(left{where}))  # {found.left!r}")
+        code.append(f"print(float(right{where}))  # {found.right!r}")
+    return [*head(device, code, max(map(elements_of, cases.values()))), *code]

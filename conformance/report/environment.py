@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import platform
 import tomllib
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from ..divergences import IN_FORCE
 from ..findings import script
 from ..implementation import under_test
 from ..losses import LOSSES
+from ..scripts import CAPABILITY
 from .record import Finding, Platform, Settings, Signatures, Suite, Torch
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +97,17 @@ def describe_settings(config: pytest.Config, seed: int) -> Settings:
         implementation=option.implementation or "",
         registry=option.registry or "",
         selection=[*map(str, chosen), *(f"{name} {value}" for name, value in pairs if value)],
+        plugins=_plugins(config),
+        hang=int(option.hang),
+        environment={name: os.environ[name] for name in (CAPABILITY,) if name in os.environ},
     )
+
+
+def _plugins(config: pytest.Config) -> list[str]:
+    """What ``-p`` names on the command line, and not in the settings of the checkout."""
+    words = config.getini("addopts")
+    own = {word for option, word in pairwise(words) if option == "-p"}
+    return [name for name in dict.fromkeys(config.option.plugins) if name not in own]
 
 
 def describe_devices(config: pytest.Config) -> dict[str, str]:

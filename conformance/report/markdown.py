@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 
+from ..failures import AGAIN
 from . import figures
 from .record import BROKEN, OUTCOMES, Record
+from .rerun import command
 
 # Of a failure or script: the summary of a job on GitHub may have a mebibyte.
 LONGEST = 4000
@@ -32,7 +34,8 @@ def summary(record: Record) -> str:
     broken = [cell for cell in record.cells if cell.outcome in BROKEN]
     for cell in broken[:MOST]:
         head = f"<details><summary>{text(cell.id)} {cell.outcome}</summary>"
-        parts += [head, fenced(cell.failure[:LONGEST] or cell.reason), "</details>"]
+        again = f"{AGAIN}\n\n    {command(record.settings, cell.id, cell.outcome == 'crashed')}"
+        parts += [head, fenced(f"{cut(cell.failure) or cell.reason}\n\n{again}"), "</details>"]
     if broken[MOST:]:
         parts.append(f"... and {len(broken) - MOST} more.")
     absent = [why for why in record.devices.values() if why]
@@ -40,6 +43,12 @@ def summary(record: Record) -> str:
     lacking = [f"losses that it does not have: {', '.join(record.lacking)}"] if record.lacking else []
     parts += [f"Not tested: {text('; '.join(told))}" for told in [[*absent, *left_out, *lacking]] if told]
     return "\n\n".join(parts) + "\n"
+
+
+def cut(failure: str) -> str:
+    """A failure, or its beginning and a word on the rest if it is long."""
+    left = len(failure) - LONGEST
+    return failure if left <= 0 else f"{failure[:LONGEST]}\n... and {left:,} more characters"
 
 
 def fenced(code: str) -> str:

@@ -15,11 +15,13 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..scripts import REPRODUCE
 from .accuracy import accuracy, bars
 from .figures import NO_LOSS, counted, warning
 from .figures import known as known_examples
 from .output import visible
 from .record import BROKEN, GOOD, OUTCOMES, UNTESTED, Cell, Finding, Record
+from .rerun import around, command
 from .typed_json import rounded
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -81,8 +83,6 @@ AXES: dict[str, Callable[[Cell], str]] = {
 COMPARED = ("value", "gradient", "second_derivative")
 # The shortest histogram; each takes as many bins as the longest.
 LEAST_BINS = 8
-
-REPRODUCE = "To reproduce:"
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def page(record: Record) -> str:
         absent=_absent(record),
         matrices={axis: matrix(record, axis) for axis in AXES},
         choices=_choices(record),
-        failures=[(cell, *_parts(cell.failure or cell.reason)) for cell in failures],
+        failures=[(cell, *_shown_of(cell, record)) for cell in failures],
         known=_known(record),
         in_force=sum(finding.in_force for finding in record.findings),
         accuracy=accuracy(record.cells, [*PROPERTY]),
@@ -315,7 +315,13 @@ def _data(record: Record, failures: list[Cell]) -> dict[str, Any]:
         while not row[-1]:
             row.pop()
         rows.append(row)
-    return {"texts": list(texts), "cells": rows, "absent": _absent(record), "glyphs": GLYPHS}
+    return {
+        "texts": list(texts),
+        "cells": rows,
+        "absent": _absent(record),
+        "glyphs": GLYPHS,
+        "rerun": around(record.settings),
+    }
 
 
 def _absent(record: Record) -> list[str]:
@@ -327,10 +333,23 @@ def _by_severity(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: order[cell.outcome])
 
 
-def _parts(failure: str) -> tuple[str, str]:
-    """What a failure says, and the script that shows it, if it has one that is told apart."""
-    said, _, code = failure.partition(f"\n{REPRODUCE}\n")
-    return said.rstrip(), textwrap.dedent(code).strip("\n")
+def _shown_of(cell: Cell, record: Record) -> tuple[list[tuple[str, str]], str]:
+    """A failure in its parts, and the command that runs its test again."""
+    again = command(record.settings, cell.id, cell.outcome == "crashed")
+    return _parts(cell.failure or cell.reason), again
+
+
+def _parts(failure: str) -> list[tuple[str, str]]:
+    """What a failure says and the script that shows it, for each script; one that is empty is not there."""
+    said, *rest = failure.split(f"\n{REPRODUCE}\n")
+    parts = []
+    for told in rest:
+        lines = told.strip("\n").split("\n")
+        ends = (i for i, line in enumerate(lines) if line and not line.startswith("    "))
+        end = next(ends, len(lines))
+        parts.append((said.strip("\n"), textwrap.dedent("\n".join(lines[:end])).strip("\n")))
+        said = "\n".join(lines[end:])
+    return [*parts, (said.strip("\n"), "")] if said.strip() or not parts else parts
 
 
 def _duration(record: Record) -> str:

@@ -115,6 +115,9 @@ class Settings:
         implementation: what was tested in place of torch.
         registry: the file of further divergences.
         selection: pytest's own: paths, ``-k``, ``-m``, ``--deselect``.
+        plugins: the modules that ``-p`` names on the command line.
+        hang: after how many seconds without an answer a process is ended; 0: never.
+        environment: the variables that were set of those by which torch chooses its kernels.
     """
 
     profile: str
@@ -128,6 +131,9 @@ class Settings:
     implementation: str = ""
     registry: str = ""
     selection: list[str] = field(default_factory=list)
+    plugins: list[str] = field(default_factory=list)
+    hang: int = 300
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

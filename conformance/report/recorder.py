@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..failures import explain
 from ..implementation import under_test
 from ..notes import notes_of
 from . import environment
@@ -22,6 +23,7 @@ from .output import one_line, why, write_text
 from .page import page
 from .plan import Plan
 from .record import BROKEN, NAME, VERSION, Cell, Record, check_cell, write
+from .rerun import command
 from .typed_json import SchemaError
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
@@ -140,11 +142,14 @@ class Recorder(Plan):
             raise pytest.UsageError(f"--report: {self.problem}; name a folder that can be written")
         self._begun = True
 
+    @pytest.hookimpl(tryfirst=True)  # a plugin that prints failures at once prints the command, too
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
         name = self._own(report.nodeid)
         if name and (report.when == "call" or not report.passed):
-            self._cells[name] = self.cell(report)
+            cell = self._cells[name] = self.cell(report)
+            if cell.outcome in BROKEN:  # after the cell was made: a record says how it was run anyway
+                explain(report, command(self.record.settings, name, cell.outcome == "crashed"))
         if self._begun and time.monotonic() - self._written > INTERVAL:
             self._write()
 

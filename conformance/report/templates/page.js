@@ -93,9 +93,12 @@
     if (cell.reason) told.append(make("p", {}, `Because: ${cell.reason}`));
     list("Known divergences that it met:", cell.known);
     list("Not tested of it:", cell.untested);
-    told.append(make("p", {}, "To run this test again:"), code(`pytest '${cell.id}'`));
+    told.append(make("p", {}, "Run this again:"), code(data.rerun.join(quoted(cell.id))));
     return told;
   }
+
+  // A word for a shell.
+  function quoted(word) { return `'${word.replaceAll("'", `'"'"'`)}'`; }
 
   function code(content) {
     return withCopy(make("div", { class: "code" }, make("pre", { tabindex: "0" }, content)));
