@@ -14,6 +14,7 @@ from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, spread
 
+from .foreign import UnfitError
 from .implementation import refusable
 from .judging import Numbering, oracle_arguments
 from .losses import Loss
@@ -105,11 +106,18 @@ def differentiate(
 
     Returns:
         The arguments, the result, and the upstream gradient as a tensor.
+
+    Raises:
+        UnfitError: there is nothing to go back through.
     """
     given = arguments(case, device)
     for name in names:
         given[name].requires_grad_()
     result = functional(loss, case, given)
+    if result.shape != upstream.shape:
+        raise UnfitError(f"shape {tuple(result.shape)} instead of {upstream.shape}")
+    if names and not result.requires_grad:
+        raise UnfitError(f"returned a tensor that does not require a gradient, and {names[0]} does")
     return given, result, torch.tensor(upstream, dtype=result.dtype, device=result.device)
 
 

@@ -13,6 +13,7 @@ from strategies import Differentiation, differentiations, is_real
 
 from .cells import Cell, run_drawn
 from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
+from .foreign import told
 from .judging import Worst
 from .mismatch import GradientMismatch
 from .running import Arguments, to_numpy
@@ -54,8 +55,7 @@ def check_gradient(
         )
         first, second = go_back_twice(given, wanted, result, upstream)
     except Exception as error:  # whatever torch raises on a valid call is a mismatch
-        problem = f"raised {type(error).__name__}: {error}"
-        excuse(_mismatch(cell, example, expected, wanted[0], problem), tally)
+        excuse(_mismatch(cell, example, expected, wanted[0], told(error)), tally)
         return
     for name in wanted:
         broken = _broken_contract(cell, given[name], first[name], second[name])
@@ -97,6 +97,8 @@ def _broken_contract(
         return "no gradient"
     if (first.dtype, first.shape, first.device) != (argument.dtype, argument.shape, argument.device):
         return f"a gradient {first.dtype} {tuple(first.shape)} on {first.device}, unlike the argument"
+    if first.layout is not torch.strided:
+        return f"a gradient of layout {first.layout}, not a dense one"
     if second is None or to_numpy(second).tobytes() != to_numpy(first + first).tobytes():
         return f"a second pass through the graph, added to the first, gives {second}, not twice {first}"
     return None

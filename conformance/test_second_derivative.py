@@ -15,6 +15,7 @@ from strategies import Differentiation, differentiations
 
 from .cells import Cell, run_drawn
 from .differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
+from .foreign import told
 from .implementation import Untested
 from .judging import Worst
 from .mismatch import SecondMismatch
@@ -59,8 +60,7 @@ def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
             refused.append(str(untested))
             continue
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
-            problem = f"raised {type(error).__name__}: {error}"
-            excuse(_mismatch(cell, example, expected, way, "along", problem), tally)
+            excuse(_mismatch(cell, example, expected, way, "along", told(error)), tally)
             continue
         for name, derivative in got.items():
             check_derivative(cell, example, expected, way, name, derivative, tally)

@@ -12,6 +12,7 @@ from reference import Array
 from strategies import Case, is_real, with_infinities
 
 from .cells import Cell, run_drawn
+from .foreign import check_numbers_of, told
 from .judging import Worst, expect, judge
 from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, may_vary, shares_memory, to_numpy, ways
@@ -47,12 +48,13 @@ def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatc
         given = arguments(case, cell.device)
         try:
             result = way(cell.loss, case, given)
+            if result is not None:
+                check_numbers_of(result, cell.format.name, torch.device(cell.device), wanted=True)
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
-            problem = f"raised {type(error).__name__}: {error}"
-            return Mismatch(cell.loss, case, cell.device, name, problem)
+            return Mismatch(cell.loss, case, cell.device, name, told(error))
         if result is None:
             continue
-        broken = _broken_contract(cell, case, given, result)
+        broken = _broken_contract(case, given, result)
         if broken:
             return Mismatch(cell.loss, case, cell.device, name, broken)
         results[name] = result
@@ -83,12 +85,8 @@ def _wrong_numbers(cell: Cell, case: Case, observed: Array, worst: Worst) -> Mis
     return Mismatch(cell.loss, case, cell.device, "functional", problem, worst, observed)
 
 
-def _broken_contract(cell: Cell, case: Case, given: dict[str, object], result: torch.Tensor) -> str | None:
+def _broken_contract(case: Case, given: dict[str, object], result: torch.Tensor) -> str | None:
     """What is wrong with a result apart from its numbers, or None."""
-    if result.dtype != getattr(torch, cell.format.name):
-        return f"dtype {result.dtype} instead of torch.{cell.format.name}"
-    if result.device.type != torch.device(cell.device).type:
-        return f"device {result.device} instead of {cell.device}"
     for name, value in given.items():
         if not isinstance(value, torch.Tensor):
             continue

@@ -18,7 +18,8 @@ from strategies import Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
-from .implementation import Untested
+from .foreign import check_tensor, message_of, named, told
+from .implementation import TORCH, Untested, refusable, under_test
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
 from .running import NO_FIXED_ORDER, arguments, may_vary, to_numpy
@@ -131,35 +132,51 @@ def go(
     """
     outcome = Outcome()
     try:
-        for name in wanted:
-            tensors[name].requires_grad_(back is None)
-        outcome.result = result = function(*tensors.values())
-        if wanted:
-            direction = torch.ones_like(result)
-            if upstream is not None:
-                direction = torch.tensor(spread(upstream, tuple(result.shape))).to(result)
-            if back is None:
-                variables = [tensors[name] for name in wanted]
-                gradients = torch.autograd.grad(result, variables, direction, allow_unused=True)
-            else:
-                by = tuple(i for i, name in enumerate(tensors) if name in wanted)
-                gradients = back(list(tensors.values()), by, direction)
-            outcome.gradients = dict(zip(wanted, gradients))
+        outcome.result, outcome.gradients = _gone(function, tensors, wanted, upstream, back)
     except Exception as error:  # both sides are to raise, or neither
-        if NO_FIXED_ORDER in str(error):
-            raise Untested(f"deterministically: {str(error).splitlines()[0]}") from error
+        if NO_FIXED_ORDER in message_of(error):
+            raise Untested(f"deterministically: {message_of(error)}") from error
         outcome.error = error
     return outcome
 
 
+@refusable()
+def _gone(
+    function: Function,
+    tensors: dict[str, torch.Tensor],
+    wanted: list[str],
+    upstream: Array | None,
+    back: Function | None,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor | None]]:
+    """The result and the gradients of `go`."""
+    for name in wanted:
+        tensors[name].requires_grad_(back is None)
+    result: torch.Tensor = function(*tensors.values())
+    check_tensor(result)
+    if not wanted:
+        return result, {}
+    direction = torch.ones_like(result)
+    if upstream is not None:
+        direction = torch.tensor(spread(upstream, tuple(result.shape))).to(result)
+    if back is None:
+        variables = [tensors[name] for name in wanted]
+        gradients = torch.autograd.grad(result, variables, direction, allow_unused=True)
+    else:
+        by = tuple(i for i, name in enumerate(tensors) if name in wanted)
+        gradients = back(list(tensors.values()), by, direction)
+    return result, dict(zip(wanted, gradients))
+
+
 def _parity(plain: Outcome, other: Outcome, device: torch.device) -> str | None:
     """What differs apart from numbers, or None; what the way gives is to be on the given device."""
+    if plain.error and under_test() is not TORCH:  # of torch, the tests of plain calls report it
+        return f"the plain call {_told(plain.error)}"
     if plain.error and other.error:
         return None
     if other.error:
-        return f"raised {_told(other.error)}"
+        return _told(other.error)
     if plain.error:
-        return f"raised nothing, and the plain call raises {_told(plain.error)}"
+        return f"raised nothing, and the plain call {_told(plain.error)}"
     for what, first, second in _pairs(plain, other):
         what = f"gradient by {what}" if what else "result"
         if first is not None and second is None:
@@ -174,12 +191,15 @@ def _parity(plain: Outcome, other: Outcome, device: torch.device) -> str | None:
 
 
 def _told(error: Exception) -> str:
-    """An error in a line, and what caused it; a compiler says more than a person reads."""
-    cause: BaseException = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__ or cause
-    told = [f"{type(e).__name__}: {textwrap.shorten(str(e), 200)}" for e in (error, cause)]
-    return " due to ".join(dict.fromkeys(told))
+    """What raised, in a line, and what caused it; a compiler says more than a person reads."""
+    chain: dict[int, BaseException] = {}
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in chain:  # somebody's exceptions may go in a circle
+        chain[id(cause)] = cause
+        cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
+    first = list(chain.values())[-1]
+    lines = [textwrap.shorten(line, 240) for line in (told(error), named(first))]
+    return " due to ".join(lines if lines[1] not in lines[0] else lines[:1])
 
 
 def _pairs(plain: Outcome, other: Outcome) -> Iterator[tuple[str, torch.Tensor | None, torch.Tensor | None]]:

@@ -18,6 +18,7 @@ from reference import FORMATS, Array, Format, Tracked, tracked
 from reference.reach import Reach
 from strategies import Case, literal
 
+from ..foreign import told
 from ..implementation import under_test
 from ..judging import expect, oracle_arguments
 from ..losses import LOSSES
@@ -128,7 +129,7 @@ def compare(claim: Claim, run: Run) -> list[Comparison]:
         try:
             numbers = np.asarray(run(call))
         except Exception as error:  # whatever is raised by a valid call is a problem
-            return [Comparison(name, problem=f"raised {type(error).__name__}: {error}")]
+            return [Comparison(name, problem=told(error))]
         if numbers.shape != allowed.shape:
             return [Comparison(name, problem=f"shape {numbers.shape} instead of {allowed.shape}")]
         results[name] = _measured(numbers, allowed)
