@@ -66,9 +66,9 @@ def described(value: object) -> str:
     cls = type(value)
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     article = "an" if name[0] in "aeiou" else "a"
-    if isinstance(value, tuple | list | dict | set | frozenset):
+    if issubclass(cls, tuple | list | dict | set | frozenset):
         with suppress(Exception):
-            return f"{article} {name} of {len(value)}"
+            return f"{article} {name} of {len(value)}"  # type: ignore[arg-type]  # it is of that class
     return f"{article} {name}"
 
 
@@ -79,9 +79,9 @@ def check_tensor(value: Any) -> None:
         UnfitError: it is something else.
     """
     if not issubclass(type(value), torch.Tensor):  # whatever its `__class__` says
-        if isinstance(value, CoroutineType | GeneratorType | AsyncGeneratorType):
+        if issubclass(type(value), CoroutineType | GeneratorType | AsyncGeneratorType):
             with suppress(Exception):
-                value.close()  # type: ignore[union-attr]  # else Python warns that nobody awaited it
+                value.close()  # else Python warns that nobody awaited it
         raise UnfitError(f"returned {described(value)}, not a tensor")
     try:
         if value.is_nested:
@@ -123,7 +123,8 @@ def check_numbers_of(value: torch.Tensor, format: str, device: torch.device, wan
             raise UnfitError(f"returned {described(value)}, which cannot be read ({named(error)})") from error
 
 
-_interrupted = False
+# Whether the signal of Ctrl-C is watched, and whether it came.
+_watched = _interrupted = False
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -134,14 +135,16 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def watch_for_interrupts() -> None:
     """From now on note the signal of Ctrl-C, which a KeyboardInterrupt that code raises lacks."""
+    global _watched
     here = threading.current_thread() is threading.main_thread()
     if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+        _watched = True
 
 
 def _let_through(error: BaseException) -> None:
-    """Raise an exception again if a person's Ctrl-C is its reason."""
-    if isinstance(error, KeyboardInterrupt) and _interrupted:
+    """Raise an exception again if a person's Ctrl-C is its reason, or may be."""
+    if isinstance(error, KeyboardInterrupt) and (_interrupted or not _watched):
         raise error
 
 

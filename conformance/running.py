@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from reference import FORMATS, Array
 from strategies import Case, Distance, is_real, literal
 
-from .foreign import UnfitError, check_numbers_of, check_tensor, message_of
+from .foreign import UnfitError, check_numbers_of, check_tensor, contained, message_of
 from .implementation import TORCH, Untested, under_test
 from .losses import LOSSES, Loss
 
@@ -221,7 +221,8 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
             torch.autograd.grad(result.sum(), variables)
     except Untested:
         return None  # of this case; the properties count each that is refused
-    except Exception as error:  # whatever else it is, the properties will meet it again
+    except BaseException as raised:  # whatever else it is, the properties will meet it again
+        error = contained(raised)
         says = isinstance(error, NotImplementedError) or "not implemented" in message_of(error)
         if says and not isinstance(error, UnfitError):
             return f"{under_test().name}: {message_of(error)}"
