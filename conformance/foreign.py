@@ -118,7 +118,7 @@ def check_numbers_of(value: torch.Tensor, format: str, device: torch.device, wan
         raise UnfitError("returned a tensor that requires a gradient, and no argument does")
     if type(value) is not torch.Tensor:
         try:
-            value.detach().cpu().double().numpy()
+            value.detach().cpu().double()
         except Exception as error:
             raise UnfitError(f"returned {described(value)}, which cannot be read ({named(error)})") from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -228,64 +228,50 @@ def signature_problem(loss: str, function: Any, owner: Any = None) -> str | None
     """
     if not callable(function):
         return f"{loss} is not callable, but {described(function)}"
+    if inspect.isclass(function):
+        return f"{loss} is a class; give a function, or an instance that can be called"
     called = vars(type(function)).get("__call__")  # of an instance
     for kind, is_kind in KINDS_OF_FUNCTIONS.items():
         if is_kind(function) or is_kind(called):
-            return f"{loss} is {kind}; a loss returns its tensor: make it a plain function"
+            return f"{loss} is {kind}; make it a plain function, which returns its tensor"
     signature = _signature(function)
     if signature is None:
         return None
     known = inspect.signature(LOSSES[loss].oracle).parameters
-    required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
-    if inspect.isclass(function) and not _takes(signature, required):
-        return f"{loss} is a class; give a function, or an instance that can be called"
-    further = [
-        parameter.name
+    needed = [name for name, parameter in known.items() if parameter.default is parameter.empty]
+    required = [
+        parameter
         for parameter in signature.parameters.values()
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        and parameter.name not in (*known, *DEPRECATED)
     ]
+    further = [parameter.name for parameter in required if parameter.name not in (*known, *DEPRECATED)]
+    by_position = [parameter.name for parameter in required if parameter.kind is parameter.POSITIONAL_ONLY]
+    title = f"{loss}{signature}"
     if (
         inspect.isclass(owner)
-        and further[:1] == list(signature.parameters)[:1]
-        and _takes_after(signature, required)
+        and further
+        and further[0] == required[0].name
+        and _takes(signature, needed, [None])
     ):
         return f"{loss} needs {further[0]}: give an instance in place of the class"
-    if not _takes(signature, required):
-        by_position = [
-            parameter.name
-            for parameter in signature.parameters.values()
-            if parameter.kind is parameter.POSITIONAL_ONLY and parameter.name in required
-        ]
-        if by_position:
-            names = ", ".join(by_position)
-            return (
-                f"{loss}{signature} takes {names} by position only; remove the /, since the suite names them"
-            )
-        return (
-            f"{loss}{signature} cannot be called with {', '.join(f'{name}=...' for name in required)}; "
-            f"name its parameters as torch.nn.functional.{loss} does"
-        )
+    if by_position:
+        return f"{title} takes {', '.join(by_position)} by position only; the suite names them: remove the /"
+    if not _takes(signature, needed):
+        names = ", ".join(f"{name}=..." for name in needed)
+        mend = f"name its parameters as torch.nn.functional.{loss} does"
+        return f"{title} cannot be called with {names}; {mend}"
     if further:
-        names = ", ".join(further)
-        return f"{loss}{signature} requires {names}, which torch.nn.functional.{loss} lacks; give a default"
+        return (
+            f"{title} requires {', '.join(further)}, which torch.nn.functional.{loss} lacks; give a default"
+        )
     return None
 
 
-def _takes(signature: inspect.Signature, names: list[str]) -> bool:
-    """Whether a call can give arguments by these names."""
+def _takes(signature: inspect.Signature, names: list[str], first: Sequence[Any] = ()) -> bool:
+    """Whether a call can give arguments by these names, after some by position."""
     try:
-        signature.bind_partial(**dict.fromkeys(names))
-    except TypeError:
-        return False
-    return True
-
-
-def _takes_after(signature: inspect.Signature, names: list[str]) -> bool:
-    """Whether it can after one argument by position."""
-    try:
-        signature.bind_partial(None, **dict.fromkeys(names))
+        signature.bind_partial(*first, **dict.fromkeys(names))
     except TypeError:
         return False
     return True
@@ -329,7 +315,7 @@ def _guarded(function: Function) -> Function:
 
 
 def _first_sentence(error: BaseException) -> str:
-    return message_of(error).split(". ")[0] or type(error).__name__
+    return message_of(error).split(". ")[0].strip() or type(error).__name__
 
 
 def _imports(module: str, path: list[str], loss: str | None) -> tuple[str, ...]:

@@ -43,13 +43,14 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
 
 def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatch | None:
     """Run one case in every way: the first mismatch, or None; then a tally notes how far off the value is."""
-    results: dict[str, torch.Tensor] = {}
+    values: dict[str, Array] = {}
     for name, way in {**ways(), "functional, again": functional}.items():
         given = arguments(case, cell.device)
         try:
             result = way(cell.loss, case, given)
             if result is not None:
                 check_numbers_of(result, cell.format.name, torch.device(cell.device), wanted=True)
+                values[name] = to_numpy(result)
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
             return Mismatch(cell.loss, case, cell.device, name, told(error))
         if result is None:
@@ -57,10 +58,8 @@ def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatc
         broken = _broken_contract(case, given, result)
         if broken:
             return Mismatch(cell.loss, case, cell.device, name, broken)
-        results[name] = result
 
     expected = expect(cell.loss, case)
-    values = {name: to_numpy(result) for name, result in results.items()}
     first = values["functional"]
     if first.shape != np.shape(expected.value):
         problem = f"shape {first.shape} instead of {np.shape(expected.value)}"

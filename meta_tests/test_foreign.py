@@ -130,7 +130,7 @@ class Base(BaseException):
     """What no `except Exception` catches."""
 
 
-class Mute(Exception):
+class MuteError(Exception):
     """An exception that cannot say what it is about."""
 
     def __str__(self) -> str:
@@ -162,7 +162,7 @@ RAISED: dict[str, tuple[Callable[..., Any], str]] = {
     "empty": (raising(ValueError()), "raised ValueError\n"),
     "huge": (raising(ValueError("x" * 10**6)), "xxx ...\n"),
     "surrogate": (raising(ValueError("\ud800")), r"raised ValueError: \ud800"),
-    "mute": (raising(Mute()), "raised Mute: its __str__ raises OSError"),
+    "mute": (raising(MuteError()), "raised MuteError: its __str__ raises OSError"),
     "StopIteration": (raising(StopIteration(1)), "raised StopIteration: 1"),
     "GeneratorExit": (raising(GeneratorExit()), "raised GeneratorExit"),
     "SystemExit": (calling(sys.exit, 3), "raised SystemExit: 3"),
@@ -182,13 +182,13 @@ RAISED: dict[str, tuple[Callable[..., Any], str]] = {
 }  # fmt: skip
 
 
-def put(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any]) -> None:
-    """Put a loss under test, with no divergence on record."""
+def put(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], records: Any = ()) -> None:
+    """Put a loss under test, with some divergences on record."""
     foreign.watch_for_interrupts()
     guarded = SimpleNamespace(**{LOSS: implementation._guarded(function)})
     made = Implementation("odd:loss", guarded, ("import odd as F",), (LOSS,))
     monkeypatch.setattr(implementation, "_under_test", made)
-    monkeypatch.setattr(divergences, "IN_FORCE", [])
+    monkeypatch.setattr(divergences, "IN_FORCE", list(records))
     monkeypatch.setattr(ways.way, "_set_up", ways.way._set_up.__wrapped__)
     obstacle.cache_clear()
 
@@ -214,10 +214,10 @@ PROPERTIES: dict[str, Callable[[], None]] = {
 NUMBERS = [name for name in PROPERTIES if name != "way"]
 
 
-def failure_of(property: str) -> str:
-    """What a property says of what is under test, which does not conform."""
+def failure_of(of: str) -> str:
+    """What a of says of what is under test, which does not conform."""
     with pytest.raises(pytest.fail.Exception) as failed:
-        PROPERTIES[property]()
+        PROPERTIES[of]()
     text = str(failed.value)
     assert "To reproduce:" in text
     assert "import odd as F" in text
@@ -225,26 +225,26 @@ def failure_of(property: str) -> str:
     return text
 
 
-# A few go through every property, the rest through that of values.
+# A few go through every of, the rest through that of values.
 IN_ALL = ("None", "tuple", "coroutine", "coo", "raising", "SystemExit", "skip", "reject", "lines", "mute")
 CASES = [
-    pytest.param(function, words, property, id=f"{name}-{property}")
+    pytest.param(function, words, of, id=f"{name}-{of}")
     for name, (function, words) in {**RETURNED, **RAISED}.items()
-    for property in (PROPERTIES if name in IN_ALL else ["value"])
+    for of in (PROPERTIES if name in IN_ALL else ["value"])
 ] + [
-    pytest.param(function, words, property, id=f"{name}-{property}")
+    pytest.param(function, words, of, id=f"{name}-{of}")
     for name, (function, words) in TENSORS.items()
-    for property in NUMBERS
-    if (name, property) != ("shape", "second derivative")
+    for of in NUMBERS
+    if (name, of) != ("shape", "second derivative")
 ]
 
 
-@pytest.mark.parametrize(("function", "words", "property"), CASES)
+@pytest.mark.parametrize(("function", "words", "of"), CASES)
 def test_what_an_implementation_gives_is_reported_as_what_it_is(
-    monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], words: str, property: str
+    monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], words: str, of: str
 ) -> None:
     put(monkeypatch, function)
-    assert words in failure_of(property)
+    assert words in failure_of(of)
     gc.collect()  # a coroutine that nobody closed would warn here
 
 
@@ -255,10 +255,12 @@ class Backward(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loss: torch.Tensor) -> torch.Tensor:
+        """The loss."""
         return loss.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> Any:
+        """Nothing, if it does not raise."""
         return Backward.fails(upstream) and None
 
 
@@ -273,7 +275,7 @@ def test_what_its_backward_raises_is_reported_as_what_it_is(
 
 
 @pytest.mark.parametrize(
-    ("change", "property", "words"),
+    ("change", "of", "words"),
     [
         (lambda loss: loss.clone().requires_grad_(), "value", "requires a gradient, and no argument does"),
         (lambda loss: loss.detach(), "gradient", "does not require a gradient, and input does"),
@@ -281,27 +283,25 @@ def test_what_its_backward_raises_is_reported_as_what_it_is(
     ],
 )
 def test_a_result_requires_a_gradient_if_an_argument_does(
-    monkeypatch: pytest.MonkeyPatch, change: Callable[[torch.Tensor], torch.Tensor], property: str, words: str
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[torch.Tensor], torch.Tensor], of: str, words: str
 ) -> None:
     put(monkeypatch, of_right(change))
-    assert words in failure_of(property)
+    assert words in failure_of(of)
 
 
-@pytest.mark.parametrize("property", PROPERTIES)
-def test_what_behaves_passes(monkeypatch: pytest.MonkeyPatch, property: str) -> None:
+@pytest.mark.parametrize("of", PROPERTIES)
+def test_what_behaves_passes(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
     class Kind(torch.Tensor):
         pass
 
     def change(loss: torch.Tensor) -> torch.Tensor:
-        return loss.as_subclass(Kind) if type(loss) is torch.Tensor and property != "way" else loss
+        return loss.as_subclass(Kind) if type(loss) is torch.Tensor and of != "way" else loss
 
-    put(monkeypatch, of_right(change))
-    PROPERTIES[property]()
+    put(monkeypatch, of_right(change), divergences.DIVERGENCES)
+    PROPERTIES[of]()
 
 
-@pytest.mark.parametrize(
-    "error", [NotImplementedError(), NotImplementedError("\ud800\n. No"), Untested("no")]
-)
+@pytest.mark.parametrize("error", [NotImplementedError(), NotImplementedError("\ud800. No"), Untested("no")])
 def test_a_refusal_is_a_line_in_whatever_words(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     put(monkeypatch, raising(error))
     with pytest.raises(pytest.skip.Exception) as skipped:
