@@ -98,6 +98,16 @@ def check_tensor(value: Any) -> None:
         ) from error
 
 
+def check_dense(derivative: torch.Tensor | None, what: str) -> None:
+    """Check that what somebody's backward gave, if anything, is dense.
+
+    Raises:
+        UnfitError: it is not.
+    """
+    if derivative is not None and derivative.layout is not torch.strided:
+        raise UnfitError(f"{what} of layout {derivative.layout}, not a dense one")
+
+
 def check_numbers_of(value: torch.Tensor, format: str, device: torch.device, wanted: bool) -> None:
     """Check that a plain call returned numbers of the type, and on the device, of its arguments.
 

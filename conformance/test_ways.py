@@ -18,7 +18,7 @@ from strategies import Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
-from .foreign import check_tensor, message_of, named, told
+from .foreign import UnfitError, check_dense, check_tensor, message_of, named, told
 from .implementation import TORCH, Untested, refusable, under_test
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
@@ -153,6 +153,11 @@ def _gone(
         tensors[name].requires_grad_(back is None)
     result: torch.Tensor = function(*tensors.values())
     check_tensor(result)
+    device = next(iter(tensors.values())).device
+    if result.device.type != device.type:
+        raise UnfitError(f"device {result.device} instead of {device}")
+    if not result.is_floating_point():
+        raise UnfitError(f"dtype {result.dtype} instead of a floating-point one")
     if not wanted:
         return result, {}
     direction = torch.ones_like(result)
@@ -164,6 +169,8 @@ def _gone(
     else:
         by = tuple(i for i, name in enumerate(tensors) if name in wanted)
         gradients = back(list(tensors.values()), by, direction)
+    for gradient in gradients:
+        check_dense(gradient, "a gradient")
     return result, dict(zip(wanted, gradients))
 
 
@@ -198,8 +205,8 @@ def _told(error: Exception) -> str:
         chain[id(cause)] = cause
         cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
     first = list(chain.values())[-1]
-    lines = [textwrap.shorten(line, 240) for line in (told(error), named(first))]
-    return " due to ".join(lines if lines[1] not in lines[0] else lines[:1])
+    lines = [told(error)] if first is error else [told(error), named(first)]
+    return " due to ".join(textwrap.shorten(line, 240) for line in lines)
 
 
 def _pairs(plain: Outcome, other: Outcome) -> Iterator[tuple[str, torch.Tensor | None, torch.Tensor | None]]:

@@ -99,9 +99,10 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
     (tmp_path / "fused.py").write_text(FUSED)
     program, *options = shlex.split(COMMAND)
     assert program.endswith("/pytest")
-    run = pytest_of_the_suite(*options, *FEW, path=tmp_path)
+    run = pytest_of_the_suite(*options, "-n", "2", path=tmp_path)  # as it stands there, but for the workers
     assert run.returncode == 0, run.stdout
     assert "implementation fused:cross_entropy: cross_entropy" in run.stdout
+    assert "100 examples a cell, seed 0" in run.stdout
     for line in re.findall(r"not tested: (.*)", README):
         reason = re.escape(line).replace(r"\.\.\.", ".*")
         assert re.search(re.sub(r"\d+\\ examples", r"\\d+ examples", reason), run.stdout), line
@@ -113,6 +114,37 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
     assert ran == {"corner", "gradient", "law", "value", "way"}
     assert re.search(r"^way: \d+ examples in \d+ cells of \d+ ways$", run.stdout, re.MULTILINE)
     assert not re.search(r"conformance/test_(completeness|support|invalid|worked|divergences)", run.stdout)
+
+
+# The first of them once drew weights whose sum is infinite, and logits whose difference is.
+@pytest.mark.parametrize("seed", ["11", "2026"])
+def test_the_example_of_the_readme_passes_with_other_cases(tmp_path: Path, seed: str) -> None:
+    (tmp_path / "fused.py").write_text(FUSED)
+    few = ["--hypothesis-seed", seed, "--examples", "20", "-k", "value or gradient or law"]
+    run = pytest_of_the_suite(*shlex.split(COMMAND)[1:], *few, "-n", "2", path=tmp_path)
+    assert run.returncode == 0, run.stdout
+    assert {"gradient", "law", "value"} <= set(
+        re.findall(r"^(\w+): \d+ examples in", run.stdout, re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "weight", "value"),
+    [
+        ([[0.0, 0.0], [0.0, 0.0]], [1, 1], [0.0, 1.7e308], 0.6931471805599453),
+        ([[0.0, 0.0], [0.0, 0.0]], [0, 1], [1.7e308, 1.7e308], 0.6931471805599453),
+        ([[0.0, 0.0], [-0.9e308, 1.7e308]], [0, 0], [1.0, 1.0], 1.3e308),
+        ([[0.0, 0.0], [0.0, 0.0]], [0, 1], [5e-324, 5e-324], 0.6931471805599453),
+    ],
+)
+def test_the_example_of_the_readme_takes_the_ends_of_the_range(
+    logits: list[list[float]], labels: list[int], weight: list[float], value: float
+) -> None:
+    names: dict[str, object] = {}
+    exec(FUSED, names)
+    x, w = torch.tensor(logits, dtype=torch.float64), torch.tensor(weight, dtype=torch.float64)
+    loss = names["cross_entropy"](x, torch.tensor(labels), w)  # type: ignore[operator]  # it is a function
+    assert loss.item() == pytest.approx(value, rel=1e-15)
 
 
 # A line of the example, what breaks it, and where that is found.
