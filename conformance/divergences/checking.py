@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
@@ -108,7 +109,7 @@ def _problems_of_witness(record: Divergence) -> Iterator[str]:
             yield f"witness, line {line}: {message_of(error)}{mend}"
     for field in ("gives", "truth"):
         value = getattr(record, field)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, Real) and not isinstance(value, bool)
         if not number and not (isinstance(value, str) and value):
             yield f"{field} must be a number or the name of an exception, got {_shown(value)}"
     if near(record.gives, record.truth):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..foreign import described, loading
+from ..foreign import described, loading, one_line
 from .checking import problem_of
 from .record import Divergence
 
@@ -61,7 +61,7 @@ def read_records(name: str, taken: Collection[str] = (), seconds: int = 0) -> li
                 problem = "a record of torch has this id; give another"
             if problem:
                 label = record.id if isinstance(record.id, str) and record.id else f"DIVERGENCES[{i}]"
-                raise _usage_error(name, f"{label}: {problem}")
+                raise _usage_error(name, f"{one_line(label)}: {problem}")
             ids.add(record.id)
     return list(records)
 
