@@ -14,6 +14,7 @@ from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, spread
 
+from .foreign import UnfitError, check_dense
 from .implementation import refusable
 from .judging import Numbering, oracle_arguments
 from .losses import Loss
@@ -105,11 +106,20 @@ def differentiate(
 
     Returns:
         The arguments, the result, and the upstream gradient as a tensor.
+
+    Raises:
+        UnfitError: there is nothing to go back through.
     """
     given = arguments(case, device)
     for name in names:
         given[name].requires_grad_()
     result = functional(loss, case, given)
+    if result.shape != upstream.shape:
+        raise UnfitError(f"shape {tuple(result.shape)} instead of {upstream.shape}")
+    if names and not result.requires_grad:
+        raise UnfitError(
+            f"returned a tensor that does not require a gradient, and {names[0]} does", "loss.requires_grad"
+        )
     return given, result, torch.tensor(upstream, dtype=result.dtype, device=result.device)
 
 
@@ -125,6 +135,8 @@ def go_back_twice(
     """
     variables = [given[name] for name in names]
     first = torch.autograd.grad(result, variables, upstream, retain_graph=True, allow_unused=True)
+    for gradient in first:
+        check_dense(gradient, "a gradient")
     for variable, gradient in zip(variables, first):
         variable.grad = None if gradient is None else gradient.clone()
     torch.autograd.backward(result, upstream)
@@ -152,6 +164,8 @@ def differentiate_twice(
     torch.autograd.backward(
         [gradient for gradient in first if gradient.requires_grad], [tangents[name] for name in dependent]
     )
+    for variable in variables:
+        check_dense(variable.grad, "a derivative")
     return {
         name: torch.zeros_like(variable) if variable.grad is None else variable.grad
         for name, variable in zip([*names, "along"], variables)
@@ -171,6 +185,7 @@ def differentiate_forward(
     primals = tuple(given[name] for name in names)
     tangents = _tensors(expected.tangents, primals[0])
     derivative: torch.Tensor = torch.func.jvp(function, primals, tuple(tangents[name] for name in names))[1]
+    check_dense(derivative, "a derivative")
     return derivative
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from .scripts import raised
+from .foreign import message_of
 
 ROOT = Path(__file__).parent.parent
 HANGS = "no answer"
@@ -65,8 +65,7 @@ def attempt(call: str, device: str) -> Outcome:
             return Outcome(complex(result.detach().sum().item()).real)
     except Exception as error:
         classes = tuple(cls.__name__ for cls in type(error).__mro__)
-        message = raised(error).removeprefix(f"raised {classes[0]}:")
-        return Outcome(classes[0], classes, message.strip().split("\n")[0])
+        return Outcome(classes[0], classes, message_of(error))
 
 
 def attempt_apart(

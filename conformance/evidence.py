@@ -9,7 +9,7 @@ import numpy as np
 
 from reference import Array
 
-from .scripts import raised
+from .foreign import UnfitError, told
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,6 @@ class Problem(NamedTuple):
 
 
 RESULT = Evidence()
-DTYPE = Evidence(("got.dtype",))
-DEVICE = Evidence(("got.device",))
 SHAPE = Evidence(("tuple(got.shape)",))
 KIND = Evidence(("(got.dtype, tuple(got.shape), got.device.type)",))
 # That of the way, which is on the device where the tensors are, and that of the plain call.
@@ -63,8 +61,9 @@ def memory(x):
 
 
 def raises(error: Exception, passes: int = 0) -> Problem:
-    """A call raises, or going back through its graph does."""
-    return Problem(raised(error), Evidence(passes=passes))
+    """A call raises or returns what cannot be judged, or going back through its graph does."""
+    shows = (error.shows,) if isinstance(error, UnfitError) else RESULT.prints
+    return Problem(told(error), Evidence(shows, passes=passes))
 
 
 def changed(name: str, values: Array, passes: int = 0) -> Problem:

@@ -8,17 +8,9 @@ from collections.abc import Iterable
 from reference import FORMATS
 
 from .divergences import DIVERGENCES, Divergence
-from .divergences.record import KINDS
+from .divergences.record import KINDS, OF
 from .losses import LOSSES
 from .scripts import commented, imports
-
-OF = {
-    "value": "value",
-    "gradient": "gradient",
-    "second": "second derivative or forward mode",
-    "invalid call": "invalid call",
-    "way": "way of running torch",
-}
 
 HEAD = """\
 # Findings

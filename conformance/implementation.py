@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -18,15 +18,35 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 
+from .foreign import (
+    UnfitError,
+    check_tensor,
+    contained,
+    described,
+    loading,
+    message_of,
+    named,
+    place_in,
+)
 from .losses import LOSSES
 
 Function: TypeAlias = Callable[..., Any]
 
+OPTION = "--implementation"
 GROUP = "torch_loss_conformance.implementations"
 # What torch says, in errors of no special class, where an implementation has no derivative.
 NO_DERIVATIVE = (
     "once_differentiable", "must override the setup_context", "not implemented", "not been implemented",
 )  # fmt: skip
+# Modules of the suite, which hide others of the same names.
+OWN_NAMES = ("benchmarks", "conformance", "conftest", "meta_tests", "reference", "strategies")
+# torch's parameters that the formulas do not have.
+DEPRECATED = ("size_average", "reduce")
+KINDS_OF_FUNCTIONS: dict[str, Callable[[Any], bool]] = {
+    "a coroutine function (async def)": inspect.iscoroutinefunction,
+    "an asynchronous generator function": inspect.isasyncgenfunction,
+    "a generator function": inspect.isgeneratorfunction,
+}
 
 
 class Untested(BaseException):
@@ -97,61 +117,81 @@ def refusable() -> Iterator[None]:
 
     Raises:
         Untested: there is none.
+        UnfitError: the implementation raises what is no `Exception`.
     """
     try:
         yield
-    except RuntimeError as error:
-        said = isinstance(error, NotImplementedError) or any(words in str(error) for words in NO_DERIVATIVE)
-        if under_test() is TORCH or not said:
+    except Untested:
+        raise
+    except BaseException as error:
+        if under_test() is TORCH:
             raise
-        raise Untested(_first_sentence(error)) from error
+        message = message_of(error)
+        said = isinstance(error, RuntimeError) and any(words in message for words in NO_DERIVATIVE)
+        if said or isinstance(error, NotImplementedError):
+            raise Untested(_first_sentence(error)) from error
+        raised = contained(error)
+        if raised is error:
+            raise
+        raise raised from None
 
 
-def find_implementation(name: str) -> Implementation:
+def find_implementation(name: str, seconds: int = 0) -> Implementation:
     """Look up what ``--implementation`` names.
 
     Args:
         name: ``package.module:attribute``, where the attribute is a loss or holds losses; ``package.module``,
             which holds losses; or an entry point of the group `GROUP` that leads to one of these.
+        seconds: how long loading it may take, after which the process ends; 0: for ever.
 
     Raises:
-        pytest.UsageError: there is no such thing.
+        pytest.UsageError: there is no such thing, or it can never be tested.
     """
     leads_to = {point.name: point.value for point in entry_points(group=GROUP)}.get(name, name)
     module_name, colon, attributes = leads_to.partition(":")
     path = attributes.split(".") if colon else []
     if not all(part.isidentifier() for part in [*module_name.split("."), *path]):
         raise _usage_error(f"{leads_to!r} is not of the form package.module:attribute")
-    found: Any = _import(module_name)
-    for part in path:
-        found = _attribute(found, part, leads_to)
-    loss = _loss_of(found, path)
-    if loss is not None:
-        losses = {loss: found}
-    else:
-        losses = {name: getattr(found, name) for name in LOSSES if hasattr(found, name)}
-    if not losses:
-        names = ", ".join(LOSSES)
-        raise _usage_error(f"{leads_to!r} neither has the name of a loss nor holds one (losses: {names})")
-    for loss_name, function in losses.items():
-        _check_callable(loss_name, function, leads_to)
-    functions = {loss_name: _refusing(function) for loss_name, function in losses.items()}
+    if module_name.partition(".")[0] in OWN_NAMES:
+        raise _usage_error(f"{leads_to!r}: {module_name!r} is a module of the suite; rename yours")
+    with loading(OPTION, repr(leads_to), seconds):
+        owners: list[Any] = [_import(module_name)]
+        for part in path:
+            owners.append(_attribute(owners[-1], part, leads_to))
+        found = owners[-1]
+        loss = _loss_of(found, path)
+        if loss is not None:
+            losses, owner = {loss: found}, owners[-2]
+        else:
+            losses, owner = {name: getattr(found, name) for name in LOSSES if hasattr(found, name)}, found
+        if not losses:
+            raise _usage_error(f"{leads_to!r} {_no_loss(path)}")
+        for loss_name, function in losses.items():
+            problem = signature_problem(loss_name, function, owner)
+            if problem:
+                raise _usage_error(f"{leads_to!r}: {problem}")
+    functions = {loss_name: _guarded(function) for loss_name, function in losses.items()}
     return Implementation(
         name, SimpleNamespace(**functions), _imports(module_name, path, loss), tuple(losses)
     )
 
 
 def _usage_error(problem: str) -> pytest.UsageError:
-    return pytest.UsageError(f"--implementation: {problem}")
+    return pytest.UsageError(f"{OPTION}: {problem}")
 
 
 def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:  # a module may raise anything
-        problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        mend = "it must be installed, or in the present folder or one of PYTHONPATH"
-        raise _usage_error(f"{name!r} cannot be imported ({problem}); {mend}") from None
+    except BaseException as error:
+        raised = contained(error)
+        problem = message_of(raised) if isinstance(raised, UnfitError) else named(raised)
+        where = place_in(error)
+        if isinstance(error, ModuleNotFoundError) and not where:
+            mend = "; it must be installed, or in the current folder or one of PYTHONPATH"
+        else:
+            mend = f", at {where}" if where else ""
+        raise _usage_error(f"{name!r} cannot be imported ({problem}){mend}") from None
 
 
 def _attribute(owner: Any, name: str, leads_to: str) -> Any:
@@ -159,66 +199,123 @@ def _attribute(owner: Any, name: str, leads_to: str) -> Any:
         return getattr(owner, name)
     close = difflib.get_close_matches(name, dir(owner), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise _usage_error(f"{leads_to!r}: there is no {name!r}{hint}")
+    file = getattr(owner, "__file__", None) if isinstance(owner, ModuleType) else None
+    raise _usage_error(f"{leads_to!r}: there is no {name!r}{f' in {file}' if file else ''}{hint}")
 
 
 def _loss_of(found: Any, path: list[str]) -> str | None:
     """The loss that something found is, by its name in its owner or by its own; None if it is none."""
-    names = (*path[-1:], getattr(found, "__name__", None))
+    own = getattr(found, "__name__", None)
+    names = [*path[-1:], own] if isinstance(own, str) else path[-1:]
     return next((name for name in names if name in LOSSES), None) if path and callable(found) else None
 
 
-def _check_callable(loss: str, function: Any, leads_to: str) -> None:
-    """Check that a loss can be called with the arguments that every call has, by their names."""
+def _no_loss(path: list[str]) -> str:
+    """Why what a path leads to is nothing to test."""
+    for row in LOSSES.values():
+        if path and row.module == path[-1]:
+            return f"is a module; the suite calls functionals: name or hold a function {row.name}"
+    return f"neither has the name of a loss nor holds one (losses: {', '.join(LOSSES)})"
+
+
+def signature_problem(loss: str, function: Any, owner: Any = None) -> str | None:
+    """Why a loss can never be called as the suite does, by torch's names; or None.
+
+    Args:
+        loss: its name.
+        function: what stands for it.
+        owner: what holds it.
+    """
     if not callable(function):
-        raise _usage_error(f"{leads_to!r}: {loss} is not callable, but a {type(function).__name__}")
+        return f"{loss} is not callable, but {described(function)}"
+    if inspect.isclass(function):
+        return f"{loss} is a class; give a function, or an instance that can be called"
+    called = vars(type(function)).get("__call__")  # of an instance
+    for kind, is_kind in KINDS_OF_FUNCTIONS.items():
+        if is_kind(function) or is_kind(called):
+            return f"{loss} is {kind}; make it a plain function, which returns its tensor"
     signature = _signature(function)
-    needed = {
-        name: None
-        for name, parameter in inspect.signature(LOSSES[loss].oracle).parameters.items()
+    if signature is None:
+        return None
+    known = inspect.signature(LOSSES[loss].oracle).parameters
+    needed = [name for name, parameter in known.items() if parameter.default is parameter.empty]
+    required = [
+        parameter
+        for parameter in signature.parameters.values()
         if parameter.default is parameter.empty
-    }
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    further = [parameter.name for parameter in required if parameter.name not in (*known, *DEPRECATED)]
+    by_position = [parameter.name for parameter in required if parameter.kind is parameter.POSITIONAL_ONLY]
+    title = f"{loss}{signature}"
+    if (
+        inspect.isclass(owner)
+        and further
+        and further[0] == required[0].name
+        and _takes(signature, needed, [None])
+    ):
+        return f"{loss} needs {further[0]}: give an instance in place of the class"
+    if by_position:
+        return f"{title} takes {', '.join(by_position)} by position only; the suite names them: remove the /"
+    if not _takes(signature, needed):
+        names = ", ".join(f"{name}=..." for name in needed)
+        mend = f"name its parameters as torch.nn.functional.{loss} does"
+        return f"{title} cannot be called with {names}; {mend}"
+    if further:
+        return (
+            f"{title} requires {', '.join(further)}, which torch.nn.functional.{loss} lacks; give a default"
+        )
+    return None
+
+
+def _takes(signature: inspect.Signature, names: list[str], first: Sequence[Any] = ()) -> bool:
+    """Whether a call can give arguments by these names, after some by position."""
     try:
-        if signature is not None:
-            signature.bind_partial(**needed)
+        signature.bind_partial(*first, **dict.fromkeys(names))
     except TypeError:
-        raise _usage_error(
-            f"{leads_to!r}: {loss}{signature} cannot be called with {', '.join(f'{n}=...' for n in needed)}; "
-            f"name its parameters as torch.nn.functional.{loss} does"
-        ) from None
+        return False
+    return True
 
 
 def _signature(function: Function) -> inspect.Signature | None:
     """The parameters of a function, or None if it does not tell them."""
     try:
         return inspect.signature(function)
-    except (TypeError, ValueError):
+    except Exception:  # whatever its own attributes raise
         return None
 
 
-def _refusing(function: Function) -> Function:
-    """The same function, which raises `Untested` where it has no such parameter or says that it cannot."""
+def _guarded(function: Function) -> Function:
+    """The same function, which answers with a dense tensor, `Untested`, or an `Exception`.
+
+    It is `Untested` where it has no such parameter, or raises NotImplementedError.
+    """
     signature = _signature(function)
 
-    def refusing(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():  # what is refused was refused by the plain call
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():  # the plain call was checked
             return function(*args, **kwargs)
         try:
             if signature is not None:
                 signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise Untested(f"its signature: {error}") from error
+            raise Untested(f"its signature: {message_of(error)}") from error
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
         except NotImplementedError as error:
             raise Untested(_first_sentence(error)) from error
+        except (Exception, Untested):
+            raise
+        except BaseException as error:
+            raise contained(error) from None
+        check_tensor(result)
+        return result
 
-    return refusing
+    return guarded
 
 
-def _first_sentence(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0].split(". ")[0] if lines else type(error).__name__
+def _first_sentence(error: BaseException) -> str:
+    return message_of(error).split(". ")[0].strip() or type(error).__name__
 
 
 def _imports(module: str, path: list[str], loss: str | None) -> tuple[str, ...]:

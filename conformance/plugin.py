@@ -96,8 +96,9 @@ def _choose_implementation(config: pytest.Config) -> None:
     implementation = importlib.import_module("conformance.implementation")
     divergences = importlib.import_module("conformance.divergences")
     option = config.option
+    hang = options.whole_number("--hang", option.hang, least=0)
     if option.implementation is not None:
-        chosen = implementation.find_implementation(option.implementation)
+        chosen = implementation.find_implementation(option.implementation, hang)
         implementation.put_under_test(chosen)
         divergences.IN_FORCE.clear()
         selected = importlib.import_module("conformance.selection").selected_losses
@@ -106,7 +107,8 @@ def _choose_implementation(config: pytest.Config) -> None:
                 has = ", ".join(chosen.losses)
                 raise pytest.UsageError(f"--loss: {chosen.name} has no {row.name} (it has: {has})")
     if option.registry is not None:
-        divergences.IN_FORCE.extend(divergences.read_records(option.registry))
+        taken = {record.id for record in divergences.IN_FORCE}
+        divergences.IN_FORCE.extend(divergences.read_records(option.registry, taken, hang))
 
 
 def _import_torch() -> None:

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from reference import FORMATS, Array
 from strategies import Case, Distance, is_real, literal
 
+from .foreign import UnfitError, check_numbers_of, check_tensor, contained, message_of
 from .implementation import TORCH, Untested, under_test
 from .losses import LOSSES, Loss
 
@@ -90,8 +91,16 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def functional(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor:
-    """Call the functional: torch's, or what is under test in its place."""
+    """Call the functional: torch's, or what is under test in its place.
+
+    Raises:
+        UnfitError: it returns something else than numbers in the type and on the device of the arguments.
+    """
     result: torch.Tensor = under_test().function(loss.name)(**arguments)
+    check_tensor(result)
+    tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
+    wanted = any(tensor.requires_grad for tensor in tensors)
+    check_numbers_of(result, case.format.name, tensors[0].device, wanted)
     return result
 
 
@@ -189,7 +198,7 @@ def may_vary(loss: Loss, case: Case, device: str) -> bool:
     try:
         functional(loss, case, arguments(case, device))
     except RuntimeError as error:
-        return NO_FIXED_ORDER in str(error)
+        return NO_FIXED_ORDER in message_of(error)
     finally:
         torch.set_deterministic_debug_mode(before)
     return False
@@ -219,7 +228,9 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
             torch.autograd.grad(result.sum(), variables)
     except Untested:
         return None  # of this case; the properties count each that is refused
-    except Exception as error:  # whatever else it is, the properties will meet it again
-        if isinstance(error, NotImplementedError) or "not implemented" in str(error):
-            return f"{under_test().name}: {str(error).splitlines()[0]}"
+    except BaseException as raised:  # whatever else it is, the properties will meet it again
+        error = contained(raised)
+        says = isinstance(error, NotImplementedError) or "not implemented" in message_of(error)
+        if says and not isinstance(error, UnfitError):
+            return f"{under_test().name}: {message_of(error)}"
     return None

@@ -82,15 +82,6 @@ def commented(code: str, told: object) -> list[str]:
     return [f"{code}  # {first}".rstrip(), *(f"# {line}".rstrip() for line in rest)]
 
 
-def raised(error: BaseException) -> str:
-    """An exception in the words of a failure, which can be printed and are not longer than people read."""
-    try:
-        message = str(error)
-    except Exception as inner:  # an exception may be broken, too
-        message = f"(its message raises {type(inner).__name__})"
-    return printable(f"raised {type(error).__name__}: {message}").rstrip()
-
-
 def printable(text: str) -> str:
     """Text without characters that no terminal or file takes, and cut where it is absurdly long."""
     lines = text.splitlines() or [""]

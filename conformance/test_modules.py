@@ -9,6 +9,7 @@ import torch
 
 from strategies import Case
 
+from .foreign import told
 from .losses import LOSSES, Loss
 from .modules import (
     NOTHING,
@@ -28,7 +29,7 @@ from .modules import (
 )
 from .presence import skip_if_missing
 from .running import obstacle, parameters, to_numpy
-from .scripts import commented, head, raised, section
+from .scripts import commented, head, section
 
 ARGUMENTS = [row for sample in SAMPLES.values() for row in sample.arguments()]
 # Arguments that a test of their own is about.
@@ -53,7 +54,7 @@ def problem(case: Case, device: str, what: str, treatment: Treatment = NOTHING) 
     try:
         got = observe(case, device, treatment)
     except Exception as error:  # the functional takes these arguments
-        got = {**expected, "result": raised(error)}
+        got = {**expected, "result": told(error)}
     place = difference(expected, got)
     if place is None:
         return None

@@ -12,7 +12,8 @@ from reference import Array
 from strategies import Case, is_real, with_infinities
 
 from .cells import Cell, run_drawn
-from .evidence import DEVICE, DTYPE, SHAPE, Evidence, Problem, changed, differing, raises, shared
+from .evidence import SHAPE, Evidence, Problem, changed, differing, raises, shared
+from .foreign import check_numbers_of
 from .judging import Worst, expect, judge
 from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, may_vary, shares_memory, to_numpy, ways
@@ -43,23 +44,24 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
 
 def find_mismatch(cell: Cell, case: Case, tally: Tally | None = None) -> Mismatch | None:
     """Run one case in every way: the first mismatch, or None; then a tally notes how far off the value is."""
-    results: dict[str, torch.Tensor] = {}
+    values: dict[str, Array] = {}
     for name, way in {**ways(), "functional, again": functional}.items():
         given = arguments(case, cell.device)
         try:
             result = way(cell.loss, case, given)
+            if result is not None:
+                check_numbers_of(result, cell.format.name, torch.device(cell.device), wanted=True)
+                values[name] = to_numpy(result)
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
             problem, shows = raises(error)
             return Mismatch(cell.loss, case, cell.device, name, problem, shows=shows)
         if result is None:
             continue
-        broken = _broken_contract(cell, case, given, result)
+        broken = _broken_contract(case, given, result)
         if broken:
             return Mismatch(cell.loss, case, cell.device, name, broken.text, shows=broken.shows)
-        results[name] = result
 
     expected = expect(cell.loss, case)
-    values = {name: to_numpy(result) for name, result in results.items()}
     first = values["functional"]
     if first.shape != np.shape(expected.value):
         problem = f"shape {first.shape} instead of {np.shape(expected.value)}"
@@ -85,14 +87,8 @@ def _wrong_numbers(cell: Cell, case: Case, observed: Array, worst: Worst) -> Mis
     return Mismatch(cell.loss, case, cell.device, "functional", problem, worst, observed)
 
 
-def _broken_contract(
-    cell: Cell, case: Case, given: dict[str, object], result: torch.Tensor
-) -> Problem | None:
+def _broken_contract(case: Case, given: dict[str, object], result: torch.Tensor) -> Problem | None:
     """What is wrong with a result apart from its numbers, or None."""
-    if result.dtype != getattr(torch, cell.format.name):
-        return Problem(f"dtype {result.dtype} instead of torch.{cell.format.name}", DTYPE)
-    if result.device.type != torch.device(cell.device).type:
-        return Problem(f"device {result.device} instead of {cell.device}", DEVICE)
     for name, value in given.items():
         if not isinstance(value, torch.Tensor):
             continue

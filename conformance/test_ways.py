@@ -18,12 +18,12 @@ from strategies import Case, Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
-from .evidence import KINDS, RESULT, Evidence, Problem, differing, view_changed
-from .implementation import Untested
+from .evidence import KINDS, RESULT, Evidence, Problem, differing, raises, view_changed
+from .foreign import UnfitError, check_dense, check_tensor, message_of, named, told
+from .implementation import TORCH, Untested, refusable, under_test
 from .judging import Worst, expect
 from .mismatch import GradientMismatch, Mismatch
 from .running import NO_FIXED_ORDER, arguments, may_vary, to_numpy
-from .scripts import raised
 from .tally import Tally
 from .verdict import check_numbers, excuse
 from .ways import Passage, tensors_of
@@ -143,25 +143,48 @@ def go(
     """
     outcome = Outcome()
     try:
-        for name in wanted:
-            tensors[name].requires_grad_(back is None)
-        outcome.result = result = function(*tensors.values())
-        if wanted:
-            direction = torch.ones_like(result)
-            if upstream is not None:
-                direction = torch.tensor(spread(upstream, tuple(result.shape))).to(result)
-            if back is None:
-                variables = [tensors[name] for name in wanted]
-                gradients = torch.autograd.grad(result, variables, direction, allow_unused=True)
-            else:
-                by = tuple(i for i, name in enumerate(tensors) if name in wanted)
-                gradients = back(list(tensors.values()), by, direction)
-            outcome.gradients = dict(zip(wanted, gradients))
+        _go(outcome, function, tensors, wanted, upstream, back)
     except Exception as error:  # both sides are to raise, or neither
-        if NO_FIXED_ORDER in str(error):
-            raise Untested(f"deterministically: {str(error).splitlines()[0]}") from error
+        if NO_FIXED_ORDER in message_of(error):
+            raise Untested(f"deterministically: {message_of(error)}") from error
         outcome.error = error
     return outcome
+
+
+@refusable()
+def _go(
+    outcome: Outcome,
+    function: Function,
+    tensors: dict[str, torch.Tensor],
+    wanted: list[str],
+    upstream: Array | None,
+    back: Function | None,
+) -> None:
+    """Do what `go` does, and put into the outcome what there is until something raises."""
+    for name in wanted:
+        tensors[name].requires_grad_(back is None)
+    result: torch.Tensor = function(*tensors.values())
+    check_tensor(result)
+    device = next(iter(tensors.values())).device
+    if result.device.type != device.type:
+        raise UnfitError(f"device {result.device} instead of {device}", "got.device")
+    if not result.is_floating_point():
+        raise UnfitError(f"dtype {result.dtype} instead of a floating-point one", "got.dtype")
+    outcome.result = result
+    if not wanted:
+        return
+    direction = torch.ones_like(result)
+    if upstream is not None:
+        direction = torch.tensor(spread(upstream, tuple(result.shape))).to(result)
+    if back is None:
+        variables = [tensors[name] for name in wanted]
+        gradients = torch.autograd.grad(result, variables, direction, allow_unused=True)
+    else:
+        by = tuple(i for i, name in enumerate(tensors) if name in wanted)
+        gradients = back(list(tensors.values()), by, direction)
+    for gradient in gradients:
+        check_dense(gradient, "a gradient")
+    outcome.gradients = dict(zip(wanted, gradients))
 
 
 def _parity(plain: Outcome, other: Outcome, device: torch.device) -> tuple[str, Problem] | None:
@@ -169,12 +192,14 @@ def _parity(plain: Outcome, other: Outcome, device: torch.device) -> tuple[str, 
 
     What the way gives is to be on the given device.
     """
+    if plain.error and under_test() is not TORCH:  # of torch, the tests of plain calls report it
+        return "", Problem(f"the plain call {_told(plain.error)}", Evidence(passes=1))
     if plain.error and other.error:
         return None
     if other.error:
-        return "", Problem(f"raised {_told(other.error)}", Evidence(passes=1))
+        return "", Problem(_told(other.error), raises(other.error, passes=1).shows)
     if plain.error:
-        text = f"raised nothing, and the plain call raises {_told(plain.error)}"
+        text = f"raised nothing, and the plain call {_told(plain.error)}"
         return "", Problem(text, Evidence(("got", "repr(first)"), beside="raises", passes=1))
     for argument, first, second in _pairs(plain, other):
         what = f"gradient by {argument}" if argument else "result"
@@ -189,12 +214,15 @@ def _parity(plain: Outcome, other: Outcome, device: torch.device) -> tuple[str, 
 
 
 def _told(error: Exception) -> str:
-    """An error in a line, and what caused it; a compiler says more than a person reads."""
-    cause: BaseException = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__ or cause
-    told = [textwrap.shorten(raised(e).removeprefix("raised "), 200) for e in (error, cause)]
-    return " due to ".join(dict.fromkeys(told))
+    """What raised, in a line, and what caused it; a compiler says more than a person reads."""
+    chain: dict[int, BaseException] = {}
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in chain:  # somebody's exceptions may go in a circle
+        chain[id(cause)] = cause
+        cause = cause.__context__ if cause.__cause__ is None else cause.__cause__
+    first = list(chain.values())[-1]
+    lines = [told(error)] if first is error else [told(error), named(first)]
+    return " due to ".join(textwrap.shorten(line, 240) for line in lines)
 
 
 def _pairs(plain: Outcome, other: Outcome) -> Iterator[tuple[str, torch.Tensor | None, torch.Tensor | None]]:

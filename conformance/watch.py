@@ -54,6 +54,7 @@ class Watch:
         self._folder: str = worker[SENT] if worker else _new_folder()
         self._seconds = seconds
         self._armed = 0.0
+        self._started: set[str] = set()
         self._journal: IO[bytes] | None = None
         # Without workers nobody is left to read it, so it goes to where pytest has not begun to capture.
         self._trace = os.dup(2)
@@ -94,6 +95,19 @@ class Watch:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker where the journals are."""
         node.workerinput[SENT] = self._folder
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Note that a worker could start."""
+        self._started.add(node.gateway.id)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """End the run if a worker could not start, since no other one would."""
+        if error and node.gateway.id not in self._started:
+            pytest.exit(
+                "a worker could not start, for the reason above", returncode=pytest.ExitCode.USAGE_ERROR
+            )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, report: Any) -> None:

@@ -13,6 +13,7 @@ from reference import Array
 from ..invalid import Invalid, Promotion
 from ..mismatch import BITS_DIFFER, Mismatch
 from . import of_gradients, of_invalid_calls, of_second_derivatives, of_values, of_ways, on_cuda
+from .checking import covered_by
 from .file import read_records
 from .record import Divergence
 
@@ -43,7 +44,7 @@ def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
         numbers = mismatch.observed is not None or by_chance
         same = same and (numbers or record.kind in ("error", "convention", "contract", "race"))
         if same and mismatch.case.format.name in record.formats:
-            covered = record.covers(mismatch)
+            covered = covered_by(record, mismatch)
             if isinstance(covered, bool):
                 hit = covered
             else:  # elements count only where it is numbers that are wrong
@@ -58,6 +59,6 @@ def on_record(row: Invalid | Promotion, device: str, way: str | None = None) -> 
     for record in IN_FORCE:
         of = record.of == "invalid call" and (way in record.ways if way else not record.ways)
         concerned = record.loss == row.loss and record.current and record.concerns(device) and of
-        if concerned and record.covers(row):
+        if concerned and np.all(covered_by(record, row)):
             return record
     return None

@@ -37,6 +37,15 @@ KINDS = {
     "no error": "an invalid call does not raise",
 }
 
+# What of a loss diverges.
+OF = {
+    "value": "value",
+    "gradient": "gradient",
+    "second": "second derivative or forward mode",
+    "invalid call": "invalid call",
+    "way": "way of running torch",
+}
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -94,6 +103,13 @@ class Divergence:
         """Whether a device, as torch spells it, is among those that the record is about."""
         kind = torch.device(device).type
         return not self.devices or kind in self.devices or (ELSEWHERE in self.devices and kind != "cpu")
+
+
+def near(a: float | str, b: float | str) -> bool:
+    """Whether results are as good as equal, given that a record's numbers are written with few digits."""
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-4)
 
 
 def arguments_of(mismatch: Mismatch) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from reference.reach import Reach
 from strategies import Case, literal
 from strategies.case import number
 
+from ..foreign import told
 from ..judging import elements_of, expect, oracle_arguments
 from ..losses import LOSSES
-from ..scripts import commented, head, raised
+from ..scripts import commented, head
 
 # In which the results are related: it holds the numbers of every other format.
 RELATED = FORMATS["float64"]
@@ -129,7 +130,7 @@ def compare(claim: Claim, run: Run) -> list[Comparison]:
         try:
             numbers = np.asarray(run(call))
         except Exception as error:  # whatever is raised by a valid call is a problem
-            return [Comparison(name, problem=raised(error))]
+            return [Comparison(name, problem=told(error))]
         if numbers.shape != allowed.shape:
             return [Comparison(name, problem=f"shape {numbers.shape} instead of {allowed.shape}")]
         results[name] = _measured(numbers, allowed)

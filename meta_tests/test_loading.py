@@ -1,0 +1,394 @@
+"""What cannot be loaded or tested ends in one line that names it and the mend."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.divergences import DIVERGENCES, Divergence, read_records
+from conformance.divergences.checking import problem_of
+from conformance.foreign import watch_for_interrupts
+from conformance.implementation import find_implementation
+
+from .test_options import pytest_of_the_suite
+
+LOSSES = """
+import functools
+import torch
+from torch.nn import functional
+
+number = 3
+wrong = type("Wrong", (), {"mse_loss": staticmethod(lambda logits, labels: 0)})
+
+
+class Some:
+    class Inner:
+        l1_loss = 1
+
+    @staticmethod
+    def l1_loss(input, target, reduction="mean"):
+        return functional.l1_loss(input, target, reduction=reduction)
+
+
+class OneWay(torch.autograd.Function):
+    pass
+
+
+class Methods:
+    def l1_loss(self, input, target):
+        return functional.l1_loss(input, target)
+
+    @classmethod
+    def mse_loss(cls, input, target):
+        return functional.mse_loss(input, target)
+
+
+methods = Methods()
+
+
+class Raising:
+    @property
+    def l1_loss(self):
+        raise OSError("no kernel")
+
+    def __getattr__(self, name):
+        raise OSError(f"no {name}")
+
+
+raising = Raising()
+
+
+class Odd:
+    __name__ = ["unhashable"]
+
+    @property
+    def __signature__(self):
+        raise OSError("no signature")
+
+    def __call__(self, input, target):
+        raise OSError("no result")
+
+
+odd = type("Holder", (), {"l1_loss": Odd()})
+
+
+class cross_entropy(torch.nn.Module):
+    def forward(self, input, target):
+        return functional.cross_entropy(input, target)
+
+
+CrossEntropyLoss = cross_entropy
+module = cross_entropy()
+
+
+class Async:
+    async def l1_loss(input, target):
+        return functional.l1_loss(input, target)
+
+    def mse_loss(input, target):
+        yield functional.mse_loss(input, target)
+
+    async def huber_loss(input, target):
+        yield functional.huber_loss(input, target)
+
+
+class Called:
+    async def __call__(self, input, target):
+        return functional.l1_loss(input, target)
+
+
+called = type("Holder", (), {"l1_loss": Called()})
+partial = type("Holder", (), {"l1_loss": functools.partial(Async.l1_loss)})
+
+
+class Further:
+    def l1_loss(input, target, temperature, *, scale, weight):
+        return input
+
+    def mse_loss(input, target, /, weight=None):
+        return input
+
+    def huber_loss(input, target, reduction, delta, weight):
+        return functional.huber_loss(input, target, reduction, delta, weight)
+
+
+class Required:
+    huber_loss = staticmethod(Further.huber_loss)
+"""
+# Modules by name, and what they do when they are imported.
+MODULES = {
+    "some_losses": LOSSES,
+    "raising": "raise OSError('no kernel\\nfor this machine')",
+    "empty": "raise OSError",
+    "lacking": "import os\n\nimport triton_of_another_machine.language",
+    "indirect": "import lacking",
+    "broken": "def l1_loss(input, target):\n    return input +\n",
+    "exiting": "import sys\n\nsys.exit('no GPU here')",
+    "interrupting": "raise KeyboardInterrupt",
+    "skipping": "import pytest\n\npytest.skip('not today', allow_module_level=True)",
+    "circular": "import circling",
+    "circling": "from circular import l1_loss",
+    "talking": "import warnings\nprint('hi')\nwarnings.warn('old')\nfrom torch.nn.functional import *",
+    "lazy": "def __getattr__(name):\n    import torch\n    return getattr(torch.nn.functional, name)",
+    "lazily_failing": "def __getattr__(name):\n    raise ImportError(f'{name} needs CUDA')",
+    "reference": "def l1_loss(input, target):\n    return input",
+}
+
+
+@pytest.fixture(autouse=True)
+def _modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder on the import path that holds `MODULES`."""
+    for name, source in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "latin.py").write_bytes(b"x = '\xe9'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    watch_for_interrupts()
+    yield
+    for name in MODULES:
+        if name != "reference":
+            sys.modules.pop(name, None)
+
+
+PATH = "it must be installed, or in the current folder or one of PYTHONPATH"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_such_module:l1_loss", ["'no_such_module' cannot be imported", PATH]),
+        ("package.lacks:l1_loss", ["'package.lacks' cannot be imported", PATH]),
+        ("raising", ["'raising' cannot be imported (OSError: no kernel for this machine)", "raising.py:1"]),
+        ("empty", ["'empty' cannot be imported (OSError), at ", "empty.py:1"]),
+        ("lacking", ["No module named 'triton_of_another_machine'", "lacking.py:3"]),
+        ("indirect", ["No module named 'triton_of_another_machine'", "lacking.py:3, from ", "indirect.py:1"]),
+        ("broken", ["(SyntaxError: invalid syntax", "broken.py:2"]),
+        ("latin", ["(SyntaxError: ", "latin.py"]),
+        ("exiting", ["(raised SystemExit: no GPU here), at ", "exiting.py:3"]),
+        ("interrupting", ["(raised KeyboardInterrupt), at ", "interrupting.py:1"]),
+        ("skipping", ["(raised Skipped: not today), at ", "skipping.py:3"]),
+        ("circular", ["partially initialized module 'circular'", "circling.py:1"]),
+        ("lazily_failing:Some.l1_loss", ["ImportError: Some needs CUDA", "lazily_failing.py:2"]),
+        ("reference:l1_loss", ["'reference' is a module of the suite; rename yours"]),
+        ("some_losses:Som", ["'some_losses:Som'", "no 'Som'", "some_losses.py", "did you mean 'Some'?"]),
+        ("some_losses:Some.mse", ["no 'mse'"]),
+        ("some_losses:number", ["'some_losses:number'", "holds one", "l1_loss, mse_loss"]),
+        ("some_losses:OneWay", ["neither has the name of a loss"]),
+        ("some_losses:Some.Inner", ["l1_loss is not callable, but an int"]),
+        ("some_losses:wrong", ["mse_loss(logits, labels)", "input=..., target=...", "as torch.nn"]),
+        ("some_losses:raising", ["OSError: no ", "some_losses.py:"]),
+        ("some_losses:raising.some", ["OSError: no some", "some_losses.py:"]),
+        ("some_losses:cross_entropy", ["cross_entropy is a class; give a function, or an instance"]),
+        ("some_losses:CrossEntropyLoss", ["cross_entropy is a class"]),
+        ("some_losses:module", ["neither has the name of a loss"]),
+        ("torch.nn:L1Loss", ["is a module; the suite calls functionals", "l1_loss"]),
+        ("some_losses:Methods", ["l1_loss needs self: give an instance in place of the class"]),
+        ("some_losses:Async.l1_loss", ["l1_loss is a coroutine function (async def)", "plain function"]),
+        ("some_losses:Async.mse_loss", ["mse_loss is a generator function"]),
+        ("some_losses:Async.huber_loss", ["huber_loss is an asynchronous generator function"]),
+        ("some_losses:called", ["l1_loss is a coroutine function (async def)"]),
+        ("some_losses:partial", ["l1_loss is a coroutine function (async def)"]),
+        ("some_losses:Further.l1_loss", ["requires temperature, scale, which torch.nn.functional.l1_loss"]),
+        ("some_losses:Further.mse_loss", ["takes input, target by position only", "remove the /"]),
+        ("some_losses:", ["package.module:attribute"]),
+        ("some_losses:a:b", ["package.module:attribute"]),
+        ("", ["package.module:attribute"]),
+    ],
+)  # fmt: skip
+def test_a_bad_implementation_ends_in_one_line(name: str, words: list[str]) -> None:
+    with pytest.raises(pytest.UsageError) as caught:
+        find_implementation(name)
+    message = str(caught.value)
+    assert message.startswith("--implementation: ")
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+    assert (PATH in message) == (PATH in words)
+
+
+@pytest.mark.parametrize(
+    ("name", "losses"),
+    [
+        ("some_losses:methods", {"l1_loss", "mse_loss"}),
+        ("some_losses:Methods.mse_loss", {"mse_loss"}),
+        ("some_losses:Required", {"huber_loss"}),
+        ("some_losses:odd", {"l1_loss"}),
+        ("talking:l1_loss", {"l1_loss"}),
+        ("lazy:l1_loss", {"l1_loss"}),
+        ("lazy:mse_loss", {"mse_loss"}),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("default:old")
+def test_what_can_be_tested_is_taken(name: str, losses: set[str]) -> None:
+    assert set(find_implementation(name).losses) == losses
+
+
+def one_error(*options: str, path: Path) -> str:
+    """The line in which a run ends."""
+    run = pytest_of_the_suite(*options, path=path)
+    errors = [line for line in run.stderr.splitlines() if line]
+    assert run.returncode == 4, run.stdout + run.stderr
+    assert len(errors) == 1, run.stderr
+    assert "Traceback" not in run.stdout
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "source", "workers"),
+    [
+        ("--implementation", "import torch\nwhile True:\n    pass\n", "0"),
+        ("--registry", "import time\n\ntime.sleep(1000)\n", "2"),
+    ],
+)
+def test_an_import_without_end_ends_in_one_line(
+    tmp_path: Path, option: str, source: str, workers: str
+) -> None:
+    (tmp_path / "endless.py").write_text(source)
+    name = "endless:l1_loss" if option == "--implementation" else str(tmp_path / "endless.py")
+    error = one_error(f"{option}={name}", "--hang", "1", "-n", workers, path=tmp_path)
+    words = rf"{re.escape(name)}'?: loading it did not end within 1 s \(--hang\): it is at \S+endless\.py:\d"
+    assert re.fullmatch(rf"ERROR: {option}: '?{words}", error)
+
+
+HEAD = "from conformance.divergences import Divergence\n"
+RECORD = {
+    "id": "mine",
+    "loss": "l1_loss",
+    "kind": "accuracy",
+    "covers": lambda mismatch: True,
+    "reason": "it is so",
+    "witness": "x = 1.0\nx",
+    "gives": 2.0,
+    "truth": 1.0,
+}
+
+
+def made(**fields: Any) -> Divergence:
+    """A record that means something but for some fields."""
+    return Divergence(**{**RECORD, **fields})  # type: ignore[arg-type]  # wrong types are the point
+
+
+def call(**fields: str) -> str:
+    """The same as Python code of a record."""
+    given = {name: repr(value) for name, value in RECORD.items()} | {"covers": "bool"} | fields
+    return f"Divergence({', '.join(f'{name}={code}' for name, code in given.items())})"
+
+
+def test_every_record_of_the_registry_means_something() -> None:
+    assert [(record.id, problem) for record in DIVERGENCES if (problem := problem_of(record))] == []
+    assert problem_of(made()) is None
+    assert problem_of(made(since="2.6", until="2.13.0rc1", devices=("cuda",), gives="TypeError")) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"id": 7}, "id must be a text, got 7"),
+        ({"id": ""}, "id must be a text, got ''"),
+        ({"id": "my record"}, "id 'my record' must consist of letters, digits"),
+        ({"id": "nll_loss-mine"}, "id names nll_loss, and loss is l1_loss"),
+        ({"loss": "l2_loss"}, "loss has the unknown name 'l2_loss' (valid: l1_loss, "),
+        ({"loss": None}, "loss must be a text, got None"),
+        ({"kind": "wrong"}, "kind has the unknown name 'wrong' (valid: overflow, "),
+        ({"of": "hessian"}, "of has the unknown name 'hessian' (valid: value, gradient, "),
+        ({"formats": ("float8",)}, "formats has the unknown name 'float8' (valid: float64, "),
+        ({"formats": "float32"}, "formats must be a tuple of texts such as ('float32',), got 'float32'"),
+        ({"formats": ()}, "formats is empty"),
+        ({"of": "way", "ways": ("sideways",)}, "ways has the unknown name 'sideways' (valid: stepped, "),
+        ({"of": "way", "ways": ["vmap"]}, "ways must be a tuple of texts such as ('vmap',), got ['vmap']"),
+        ({"of": "way"}, "ways must name those in which it diverges"),
+        ({"ways": ("vmap",)}, "ways has no meaning where of is 'value'"),
+        ({"since": "newest"}, "since must be a version such as '2.13', or None, got 'newest'"),
+        ({"until": 2.13}, "until must be a version such as '2.13', or None, got 2.13"),
+        ({"since": "2.10", "until": "2.9"}, "since 2.10 is not before until 2.9"),
+        ({"since": "2.9", "until": "2.9"}, "since 2.9 is not before until 2.9"),
+        ({"devices": ("gpu",)}, "devices has 'gpu': give a type of device"),
+        ({"devices": ("cuda:0",)}, "devices has 'cuda:0': give a type of device"),
+        ({"reason": " "}, "reason must be a text"),
+        ({"witness": ""}, "witness must be a text"),
+        ({"witness": "1 +"}, "witness, line 1: invalid syntax"),
+        ({"witness": "x = (\n1"}, "witness, line 1: '(' was never closed"),
+        ({"witness": "x = 1"}, "the last line must be an expression"),
+        ({"witness": "1\0"}, "witness, line 1: source code string cannot contain null bytes"),
+        ({"gives": 1}, "gives 1 is truth 1.0, so nothing diverges"),
+        ({"gives": float("nan"), "truth": float("nan")}, "gives nan is truth nan, so nothing diverges"),
+        ({"gives": None}, "gives must be a number or the name of an exception, got None"),
+        ({"truth": True}, "truth must be a number or the name of an exception, got True"),
+        ({"covers": None}, "covers must be a function of a mismatch, got None"),
+        ({"covers": lambda: True}, "covers must take one argument, a mismatch (too many positional"),
+        ({"upstream": None}, "upstream must be a text, got None"),
+    ],
+)  # fmt: skip
+def test_a_record_that_means_nothing_says_so(fields: dict[str, Any], words: str) -> None:
+    problem = problem_of(made(**fields))
+    assert problem is not None
+    assert words in problem
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "words"),
+    [
+        ("none.py", None, "there is no such file"),
+        ("", None, "it is a folder; name a Python file in it"),
+        ("known.txt", "", "must end in .py"),
+        ("known.py", "1 / 0", "known.py: ZeroDivisionError: division by zero ("),
+        ("known.py", "\n1 +", "known.py: SyntaxError: invalid syntax"),
+        ("known.py", b"x = '\xe9'", "known.py: SyntaxError: (unicode error)"),
+        ("known.py", "import sys\nsys.exit(0)", "known.py: raised SystemExit: 0 ("),
+        ("known.py", "raise KeyboardInterrupt", "known.py: raised KeyboardInterrupt ("),
+        ("known.py", "import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("known.py", "", "it must define DIVERGENCES, a list of conformance.divergences.Divergence"),
+        ("known.py", "DIVERGENCES = 'l1_loss'", "it must define DIVERGENCES, a list of conf"),
+        ("known.py", "DIVERGENCES = {}", "Divergence, not a dict of 0"),
+        ("known.py", "DIVERGENCES = (x for x in [])", "Divergence, not a generator"),
+        ("known.py", "DIVERGENCES = [7]", "DIVERGENCES[0] is an int, not a conformance."),
+        ("known.py", f"{HEAD}DIVERGENCES = [Divergence('mine')]", "TypeError: Divergence.__init__() missing"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(loss='3')}]", "mine: loss must be a text, got 3"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(id='3')}]", "DIVERGENCES[0]: id must be a text, got 3"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call()}, {call()}]", "mine: another record of the file has"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(id=repr('l1_loss-overflow'))}]", "a record of torch has"),
+    ],
+)  # fmt: skip
+def test_a_bad_registry_ends_in_one_line(
+    tmp_path: Path, file: str, source: str | bytes | None, words: str
+) -> None:
+    path = tmp_path / file
+    if source is not None:
+        path.write_bytes(source if isinstance(source, bytes) else source.encode())
+    with pytest.raises(pytest.UsageError) as caught:
+        read_records(str(path), {record.id for record in DIVERGENCES})
+    message = str(caught.value)
+    assert message.startswith(f"--registry: {path}: ")
+    assert "\n" not in message
+    assert words in message
+
+
+def test_an_unreadable_registry_ends_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "known.py"
+    path.write_text("")
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read any file")
+    with pytest.raises(pytest.UsageError, match=r"known\.py: PermissionError: "):
+        read_records(str(path))
+
+
+def test_no_registry_ends_in_one_line(tmp_path: Path) -> None:
+    assert one_error("--registry=", path=tmp_path) == "ERROR: --registry: it must name a Python file"
+
+
+def test_a_registry_may_be_at_home_and_define_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    body = f"@dataclass\nclass Own:\n    x: int\n\nDIVERGENCES = ({call()},)\n"
+    (tmp_path / "known.py").write_text(own + HEAD + body)
+    assert [record.id for record in read_records("~/known.py")] == ["mine"]
