@@ -7,7 +7,6 @@ import gc
 import importlib
 import random
 from collections.abc import Callable, Iterable, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,8 +119,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if profile == "nightly":
         values.widen()
     hang = _whole_number("--hang", config.option.hang, least=0)
-    config.pluginmanager.register(watch.Watch(config, hang))
+    on_duty = watch.Watch(config, hang)
+    config.pluginmanager.register(on_duty)
     if not hasattr(config, "workerinput"):
+        crashes = importlib.import_module("conformance.crashes")
+        config.pluginmanager.register(crashes.Crashes(config, on_duty))
         _start_recording(config)
 
 
@@ -279,8 +281,9 @@ def base_seed(pytestconfig: pytest.Config) -> int:
 @pytest.fixture
 def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
     """The modules that ``-p`` names: one may have registered the device, which another process needs, too."""
-    plugins = map(pytestconfig.pluginmanager.get_plugin, pytestconfig.option.plugins)
-    return [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    from .retrial import plugin_modules
+
+    return plugin_modules(pytestconfig)
 
 
 @pytest.fixture

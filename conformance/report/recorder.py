@@ -137,9 +137,8 @@ class Recorder(Plan):
         of_bits = self.record.settings.deterministic and report.passed
         if not (of_bits and found.get("digest")):
             found |= {"digest": "", "prints": ""}
-        verdict = _verdict(report, bool(found["known"])) | (
-            {"reason": said["drift"][0]} if said["drift"] else {}
-        )
+        reasons = said["ending"] + said["drift"]
+        verdict = _verdict(report, bool(found["known"])) | ({"reason": reasons[0]} if reasons else {})
         where: dict[str, Any] = {**coordinates(report.nodeid, self.record.devices)}
         return Cell(
             id=report.nodeid,
@@ -194,10 +193,11 @@ def _verdict(report: pytest.TestReport, known: bool) -> dict[str, Any]:
         told = reason.removeprefix(f"{under_test().name}: ")
         refused = told != reason or reason.startswith("torch ")
         return {"outcome": "unsupported" if refused else "not tested", "reason": told}
+    failure = str(report.longrepr or "")  # longreprtext begins with the worker, which is no cause of anything
     if report.when == "call":
-        return {"outcome": "diverges", "failure": report.longreprtext}
-    lines = report.longreprtext.strip().splitlines() or ["no word"]
-    return {"outcome": "crashed", "reason": lines[-1], "failure": report.longreprtext}
+        return {"outcome": "diverges", "failure": failure}
+    lines = failure.strip().splitlines() or ["no word"]
+    return {"outcome": "crashed", "reason": lines[-1], "failure": failure}
 
 
 def _now() -> str:
