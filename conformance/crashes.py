@@ -90,6 +90,8 @@ class Crashes:
             told += [*self._retrial.told(crash), ""]
         told += _relevant(stack)
         report.longrepr = "\n".join(told).rstrip()
+        file, _, test = report.nodeid.partition("::")
+        report.location = (file, None, test)  # which is what pytest heads it with
         report.user_properties.append(("ending", reason))
 
     def pytest_unconfigure(self) -> None:

@@ -24,8 +24,9 @@ from .scripts import scripts
 from .shrinking import found_by
 from .watch import Entry
 
-# Seconds for a crash: a process takes up to five to start, and Hypothesis as long to shrink a case.
-SECONDS = 20
+# Seconds for a crash. Two processes start, in five seconds each where the machine is busy, and Hypothesis
+# shrinks a case in a few.
+SECONDS = 30
 # Seconds for all crashes of a run, so that a library that crashes everywhere does not make it much longer.
 IN_ALL = 120
 # In less time no process starts.

@@ -68,4 +68,4 @@ def test_capability(capability: str, pytestconfig: pytest.Config, plugin_modules
             f"torch did not take ATEN_CPU_CAPABILITY={capability}:\n{run.stdout}{run.stderr}", pytrace=False
         )
     if run.returncode:
-        pytest.fail(f"With ATEN_CPU_CAPABILITY={capability}:\n\n{run.stdout}", pytrace=False)
+        pytest.fail(f"With ATEN_CPU_CAPABILITY={capability}:\n\n{run.stdout}{run.stderr}", pytrace=False)
