@@ -16,10 +16,9 @@ import pytest
 
 from . import watch
 from .ending import ending
-from .report.coordinates import coordinates
-from .retrial import Crash, Retrial
+from .retrial import Crash, Retrial, place_of, plugin_modules
 from .shrinking import fork
-from .watch import Watch
+from .watch import Entry, Watch
 
 # Frames of a stack that say nothing of torch.
 RUNNERS = re.compile(r"[/\\](_pytest|pytest|pluggy|xdist|execnet|hypothesis)[/\\]|<(string|frozen runpy)>")
@@ -47,7 +46,7 @@ class Crashes:
         if getattr(config.option, "maxworkerrestart", "") is None:
             config.option.maxworkerrestart = str(sys.maxsize)
         if not self._workers and self._folder and hasattr(os, "fork") and not hasattr(config.option, "crash"):
-            self._alive = _witness(on_duty)
+            self._alive = self._witness()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -70,7 +69,7 @@ class Crashes:
             return
         journal, trace = watch.paths(self._folder, node.gateway.id)
         stack, latest = _text(trace), watch.read(journal).latest
-        frames = [line.strip() for line in stack.splitlines() if line.startswith("  File")]
+        frames = [line.strip() for line in _relevant(stack) if line.startswith("  File")]
         told = [f"{self._lost} workers in a row ended before they began a test", self._how(node, stack)]
         told += [f"in {latest}"] * (latest is not None) + [f"at {frame}" for frame in frames[:1]]
         raise pytest.UsageError(f"{', '.join(told)}; find out more with: pytest -n 0 --collect-only")
@@ -81,15 +80,14 @@ class Crashes:
         self._lost = 0
         journal, trace = watch.paths(self._folder, report.node.gateway.id)
         stack, entry = _text(trace), watch.read(journal)
-        where = coordinates(report.nodeid, self._config.option.device)
+        where = place_of(report.nodeid, self._config)
         how = self._how(report.node, stack)
         reason = f"{how} in {where['loss']}" if "loss" in where else how
-        told = [reason, ""]
+        told = [reason]
         if entry.latest is not None:
-            crash = Crash(report.nodeid, where, entry, journal, stack.startswith("Timeout"))
-            told += [*self._retrial.told(crash), ""]
-        told += _relevant(stack)
-        report.longrepr = "\n".join(told).rstrip()
+            crash = Crash(where, entry, journal, stack.startswith("Timeout"))
+            told += self._retrial.told(crash)
+        report.longrepr = "\n\n".join([*told, "\n".join(_relevant(stack))]).rstrip()
         file, _, test = report.nodeid.partition("::")
         report.location = (file, None, test)  # which is what pytest heads it with
         report.user_properties.append(("ending", reason))
@@ -102,6 +100,31 @@ class Crashes:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _witness(self) -> int:
+        """Fork a process that waits for the end of this one, and shows the case if it comes before its time.
+
+        Returns:
+            A pipe, into which this process has to write when it ends as it should.
+        """
+        read, write = os.pipe()
+        if fork():
+            os.close(read)
+            return write
+        try:
+            os.close(write)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # they are for the other process
+                signal.signal(number, signal.SIG_IGN)
+            entry = Entry() if os.read(read, 1) else watch.read(watch.own_journal())
+            if entry.latest is not None:
+                where = place_of(entry.test, self._config)
+                script = Crash(where, entry, Path(), hung=False).scripts(plugin_modules(self._config))[0]
+                told = f"{entry.test}: the process ended in this case:\n\n{script}\n\n{WITH_WORKERS}\n"
+                os.write(2, f"\n{told}".encode())
+            if entry != Entry():
+                shutil.rmtree(self._folder, ignore_errors=True)
+        finally:
+            os._exit(0)
+
     def _how(self, node: Any, stack: str) -> str:
         """How a worker ended."""
         if stack.startswith("Timeout"):
@@ -113,31 +136,6 @@ class Crashes:
             if popen:  # it has ended, or is about to
                 return ending(popen.wait(5))
         return "the process ended"
-
-
-def _witness(on_duty: Watch) -> int:
-    """Fork a process that waits for the end of this one, and shows the case if it comes before its time.
-
-    Returns:
-        A pipe, into which this process has to write when it ends as it should.
-    """
-    read, write = os.pipe()
-    if fork():
-        os.close(read)
-        return write
-    try:
-        os.close(write)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # they are for the other one
-            signal.signal(number, signal.SIG_IGN)
-        latest = None if os.read(read, 1) else watch.read(watch.own_journal()).latest
-        if latest is not None:
-            crash = Crash("", {}, watch.Entry(latest=latest), Path(), hung=False)
-            os.write(
-                2, f"The process ended in this case:\n\n{crash.scripts([])[0]}\n\n{WITH_WORKERS}\n".encode()
-            )
-            shutil.rmtree(on_duty.folder, ignore_errors=True)
-    finally:
-        os._exit(0)
 
 
 def _relevant(stack: str) -> list[str]:

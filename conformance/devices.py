@@ -36,6 +36,8 @@ def absence(device: str) -> str | None:
         torch.zeros(1, device=device).cpu()
     except Exception as error:  # each backend has its own class of error for a missing device
         return f"no {device} device: {str(error).splitlines()[0]}"
+    finally:
+        watch.note(None)
     return None
 
 

@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
+from .devices import default_devices
 from .disposable import HANGS, attempt_apart
 from .ending import ending, explained
+from .report.coordinates import coordinates
 from .scripts import scripts
-from .shrinking import found_by
-from .watch import Entry
+from .watch import Entry, found_path
 
 # Seconds for a crash. Two processes start, in five seconds each where the machine is busy, and Hypothesis
 # shrinks a case in a few.
@@ -40,14 +41,12 @@ class Crash:
     """The end of a process before its time.
 
     Attributes:
-        test: the id of the test that ran.
-        where: its coordinates.
+        where: the coordinates of the test.
         entry: what the process was at.
         journal: from which that was read.
         hung: whether the process was ended because there was no answer.
     """
 
-    test: str
     where: dict[str, str]
     entry: Entry
     journal: Path
@@ -59,7 +58,7 @@ class Crash:
         if self.hung:
             return "each try takes as long as torch was waited for"
         if self.entry.drawn is None:
-            return "this test does not draw its cases"
+            return "it was not drawn"
         if self.where.get("device", "cpu") != "cpu":
             return "that takes forks, which leave an accelerator behind"
         return "" if hasattr(os, "fork") else "that takes forks, which this system does not have"
@@ -84,37 +83,33 @@ class Retrial:
         self._left = float(IN_ALL)
 
     def told(self, crash: Crash) -> Iterator[str]:
-        """Lines that say whether the case alone ends a process, with a script."""
-        until = time.monotonic() + min(SECONDS, self._left)
-        self._left -= SECONDS  # it is given back what is not used
+        """Paragraphs that say whether the case alone ends a process, with a script."""
+        begun = time.monotonic()
         try:
-            yield from self._told(crash, until)
+            yield from self._told(crash, begun + min(SECONDS, self._left))
         finally:
-            self._left += max(0.0, until - time.monotonic())
+            self._left -= time.monotonic() - begun
 
     def _told(self, crash: Crash, until: float) -> Iterator[str]:
         original, fixed = crash.scripts(plugin_modules(self._config)), crash.fixed
         if until - time.monotonic() < LEAST:
-            yield from _shown("The process ended in this case", original[0])
+            yield _shown("The process ended in this case", original[0])
             yield f"It was not tried alone or shrunk: the {IN_ALL} s that a run has for this are spent."
             return
         found = {} if fixed else self._found(crash, until)
         if found.get("survived"):
             only = "The process ended in this case only after other calls. In a fresh process the case alone"
-            yield from _shown(f"{only} does not end it", original[0])
+            yield _shown(f"{only} does not end it", original[0])
             return
-        tried = [found["script"]] if found else original
-        script, how = self._alone(tried, until)
-        alone = "In a fresh process this case alone"
-        if how:
-            yield from _shown(f"{alone} {how}", script)
+        script, does, ended = self._alone([found["script"]] if found else original, until)
+        if ended:
+            yield _shown(f"In a fresh process this case alone {does}", script)
         elif found:
-            test = f"its test {_ends(ending(found['status']))}, but this script of its calls does not"
-            yield from _shown(f"{alone} makes that {test}", script)
+            how = _ends(ending(found["status"]))
+            test = f"In a fresh process the test of this case alone {how}"
+            yield _shown(f"{test}, but this script {does}", script)
         else:
-            yield from _shown(
-                "The process ended in this case. In a fresh process this script does not end", script
-            )
+            yield _shown(f"The process ended in this case. In a fresh process this script {does}", script)
         if fixed or not found:
             yield f"It was not shrunk: {fixed or f'it was not drawn again within {SECONDS} s'}."
         elif found["script"] not in original:
@@ -124,24 +119,9 @@ class Retrial:
 
     def _found(self, crash: Crash, until: float) -> dict[str, Any]:
         """What `conformance.shrinking` finds of a case; empty if it finds nothing in time."""
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "conformance.shrinking",
-        ]
-        command += [
-            "--crash",
-            str(crash.journal),
-            "--hang=0",
-            "--progress=0",
-            *_options(self._config),
-            crash.test,
-        ]
+        options = ["-p", "no:cacheprovider", "--hang=0", "--progress=0", *_options(self._config)]
+        shrinking = ["-p", "conformance.shrinking", "--crash", str(crash.journal)]
+        command = [sys.executable, "-m", "pytest", *shrinking, *options, crash.entry.test]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         # What pytest has put onto the path of this process.
         environment = {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -159,27 +139,46 @@ class Retrial:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         with suppress(OSError, ValueError):
-            return {"stopped": stopped, **json.loads(found_by(crash.journal).read_text())}
+            return {"stopped": stopped, **json.loads(found_path(crash.journal).read_text())}
         return {}
 
-    def _alone(self, tried: list[str], until: float) -> tuple[str, str]:
-        """The first script that ends a fresh process, and how; the first of all if none does."""
-        with tempfile.TemporaryDirectory() as folder:
-            for number, script in enumerate(tried):
-                # The one that is left when the time is up has been run by the children at least.
-                if number and time.monotonic() > until:
-                    break
-                journal = Path(folder, str(number))
-                with suppress(RuntimeError):  # a module cannot be imported there
-                    outcome = attempt_apart([script], "cpu", journal, min(self._hang, SECONDS))[script]
-                    if isinstance(outcome.gives, str) and not outcome.classes:
-                        gone = outcome.gives == HANGS
-                        seconds = min(self._hang, SECONDS)
-                        how = (
-                            f"gives no answer within {seconds} s" if gone else _ends(explained(outcome.gives))
-                        )
-                        return script, how
-        return tried[0], ""
+    def _alone(self, tried: list[str], until: float) -> tuple[str, str, bool]:
+        """The first script that ends a fresh process, else the first; what it does; whether it ends it."""
+        told: list[str] = []
+        for script in tried:
+            left = until - time.monotonic()
+            if told and left < 0:
+                break
+            seconds = min(self._hang, max(LEAST, left))
+            does, ended = _outcome(script, seconds)
+            if ended:
+                return script, does, True
+            told.append(does)
+        return tried[0], told[0], False
+
+
+def _outcome(script: str, seconds: float) -> tuple[str, bool]:
+    """What a script does in a fresh process, and whether it ends it or gives no answer."""
+    call = f"{script}\ntorch.zeros(())"  # the last line of a call has to be an expression
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            outcome = attempt_apart([call], "cpu", Path(folder, "journal"), seconds)[call]
+        except RuntimeError as error:
+            return f"cannot run ({str(error).splitlines()[-1]})", False
+    if outcome.classes:
+        return f"raises {outcome}", False
+    if not isinstance(outcome.gives, str):
+        return "does not end it", False
+    return (
+        f"gives no answer within {seconds:.0f} s"
+        if outcome.gives == HANGS
+        else _ends(explained(outcome.gives))
+    ), True
+
+
+def place_of(test: str, config: pytest.Config) -> dict[str, str]:
+    """The coordinates of a test."""
+    return coordinates(test, config.option.device or default_devices())
 
 
 def plugin_modules(config: pytest.Config) -> list[str]:
@@ -210,8 +209,8 @@ def _ends(how: str) -> str:
     return f"ends the process with {how}"
 
 
-def _shown(sentence: str, script: str) -> list[str]:
-    return [f"{sentence}:", "", *(f"    {line}".rstrip() for line in script.splitlines()), ""]
+def _shown(sentence: str, script: str) -> str:
+    return "\n".join([f"{sentence}:", "", *(f"    {line}".rstrip() for line in script.splitlines())])
 
 
 def _short(call: str) -> str:

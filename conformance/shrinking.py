@@ -34,11 +34,6 @@ class DiedError(Exception):
         self.status = status
 
 
-def found_by(journal: Path) -> Path:
-    """The file where it is written what was found of the case of a journal."""
-    return journal.with_suffix(".found")
-
-
 def fork() -> int:
     """As os.fork; without its warning of threads, which a fork does not copy: none has anything to do."""
     with warnings.catch_warnings():
@@ -98,19 +93,19 @@ class Shrinking:
     def __init__(self, config: pytest.Config) -> None:
         from .retrial import plugin_modules
 
+        self._config = config
         self._journal = Path(config.option.crash)
         self._crash = watch.read(self._journal)
         self._modules = [name for name in plugin_modules(config) if name != __name__]
-        self._devices = config.option.device
         self._where: dict[str, str] = {}
         self._number = 0
         self._own = watch.own_journal()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """See where the test runs torch."""
-        from .report.coordinates import coordinates
+        from .retrial import place_of
 
-        self._where = coordinates(item.nodeid, self._devices)
+        self._where = place_of(item.nodeid, self._config)
 
     def run(self, function: Callable[[], T]) -> T:
         """Call a function in a child."""
@@ -161,7 +156,7 @@ class Shrinking:
 
     def _write(self, **found: Any) -> None:
         """Write down what was found, in place of what was before."""
-        path = found_by(self._journal)
+        path = watch.found_path(self._journal)
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps(found))
         draft.replace(path)

@@ -35,11 +35,13 @@ class Entry(NamedTuple):
     """What a process is at.
 
     Attributes:
+        test: its id; empty between tests.
         number: how many examples the test has drawn.
         drawn: the last of them.
         latest: what was noted last: that example, a case that it led to, or torch code.
     """
 
+    test: str = ""
     number: int = 0
     drawn: object = None
     latest: object = None
@@ -115,7 +117,6 @@ class Watch:
         worker: dict[str, Any] = getattr(config, "workerinput", {})
         self.folder: str = worker[SENT] if worker else _new_folder()
         self.seconds = min(seconds, LONGEST)
-        self._tests = False
         self._armed = 0.0
         self._entry = Entry()
         self._journal: IO[bytes] | None = None
@@ -133,7 +134,10 @@ class Watch:
     def note(self, example: object, drawn: bool = False) -> None:
         """Note what runs next; if it was drawn, what is noted later belongs to it."""
         before = self._entry
-        self._enter(Entry(before.number + 1, example, example) if drawn else before._replace(latest=example))
+        if drawn:
+            self._enter(Entry(before.test, before.number + 1, example, example))
+        else:
+            self._enter(before._replace(latest=example))
 
     def leave(self, reason: str) -> None:
         """End this process and say why."""
@@ -146,14 +150,13 @@ class Watch:
             faulthandler.enable(file=self._trace)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Watch one test, which begins without an example."""
-        self._tests = True
-        self._enter(Entry())
+        self._enter(Entry(item.nodeid))
         try:
             return (yield)
         finally:
-            self._tests = False
+            self._entry = Entry()
             faulthandler.cancel_dump_traceback_later()
             self._armed = 0.0
 
@@ -170,8 +173,8 @@ class Watch:
                 self._journal.seek(0)
                 self._journal.write(len(written).to_bytes(8) + written)
         now = time.monotonic()
-        # Nobody cancels it while tests are collected, where devices are tried.
-        if self._tests and self.seconds and now - self._armed > 0.1:  # to arm it takes a moment, too
+        # Nobody cancels it between tests, where devices are tried.
+        if entry.test and self.seconds and now - self._armed > 0.1:  # to arm it takes a moment, too
             faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._trace)
             self._armed = now
 
@@ -179,6 +182,11 @@ class Watch:
 def paths(folder: str, process: str) -> tuple[Path, Path]:
     """The journal of a process, and where its stack is if it has crashed."""
     return Path(folder, f"{process}.journal"), Path(folder, f"{process}.trace")
+
+
+def found_path(journal: Path) -> Path:
+    """Where it is written what was found when the case of a journal was tried again."""
+    return journal.with_suffix(".found")
 
 
 def read(journal: Path) -> Entry:
