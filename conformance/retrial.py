@@ -87,6 +87,8 @@ class Retrial:
         begun = time.monotonic()
         try:
             yield from self._told(crash, begun + min(SECONDS, self._left))
+        except OSError as error:  # a full disk, too many processes
+            yield f"The case was not tried alone: {error}"
         finally:
             self._left -= time.monotonic() - begun
 
@@ -111,7 +113,7 @@ class Retrial:
         else:
             yield _shown(f"The process ended in this case. In a fresh process this script {does}", script)
         if fixed or not found:
-            yield f"It was not shrunk: {fixed or f'it was not drawn again within {SECONDS} s'}."
+            yield f"It was not shrunk: {fixed or f'its test did not end again within {SECONDS} s'}."
         elif found["script"] not in original:
             yield f"It was shrunk from: {_short(repr(crash.entry.latest))}"
             if found["stopped"]:

@@ -13,6 +13,7 @@ import pickle
 import signal
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,8 +23,8 @@ from . import watch
 
 T = TypeVar("T")
 
-# How long a child may take. The check of an example takes milliseconds.
-SECONDS = 5
+# How long a child may take. The check of an example takes milliseconds, but where torch compiles.
+SECONDS = 10
 
 
 class DiedError(Exception):
@@ -45,10 +46,11 @@ def in_child(function: Callable[[], T]) -> T | None:
     """Call a function in a child of this process.
 
     Returns:
-        What it returns, which has to have a short pickle; None if it raises, or takes too long.
+        What it returns, which has to have a short pickle; None if it raises.
 
     Raises:
         DiedError: it ends the child.
+        TimeoutError: it takes too long.
     """
     read, write = os.pipe()
     child = fork()
@@ -59,9 +61,11 @@ def in_child(function: Callable[[], T]) -> T | None:
     with open(read, "rb") as answer:
         data = answer.read()
     code = os.waitstatus_to_exitcode(status)
-    if not data and code != -signal.SIGALRM:
+    if code == -signal.SIGALRM:
+        raise TimeoutError
+    if not data:
         raise DiedError(code)
-    result: T | None = pickle.loads(data) if data else None
+    result: T | None = pickle.loads(data)
     return result
 
 
@@ -118,14 +122,19 @@ class Shrinking:
             DiedError: it ends the child.
         """
         self._number += 1
-        if self._number == 1 and not self._dies(check, self._crash.drawn):
-            self._write(survived=True)
-            os._exit(0)
+        if self._number == 1:
+            try:
+                if not self._dies(check, self._crash.drawn):
+                    self._write(survived=True)
+                    os._exit(0)
+            except TimeoutError:
+                os._exit(0)
         # What was drawn before that example has been checked.
         if self._number >= self._crash.number:
-            error = self._dies(check, example)
-            if error:
-                raise error
+            with suppress(TimeoutError):
+                error = self._dies(check, example)
+                if error:
+                    raise error
 
     def _dies(self, check: Callable[[Any], None], example: Any) -> DiedError | None:
         """Whether the check of an example ends a child; then what shows it is written down."""
@@ -152,6 +161,8 @@ class Shrinking:
             in_child(lambda: exec(script, {}))
         except DiedError:
             return True
+        except TimeoutError:
+            pass
         return False
 
     def _write(self, **found: Any) -> None:

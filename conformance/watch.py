@@ -164,6 +164,8 @@ class Watch:
         """End the watch."""
         global _on_duty
         _on_duty = None
+        if self._journal:
+            self._journal.close()
 
     def _enter(self, entry: Entry) -> None:
         self._entry = entry
