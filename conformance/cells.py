@@ -96,7 +96,7 @@ def run_drawn(
         except BaseException:  # a failed check is no Exception
             # Before anything simpler is made of an error that stays, and is no verdict on any loss.
             if cell.device != "cpu" and is_spent(cell.device):
-                watch.leave(f"{cell.device} gives nothing but errors after this case.")
+                watch.leave(f"{cell.device} gives nothing but errors after this case")
             raise
 
     try:

@@ -82,12 +82,14 @@ class Crashes:
         stack, entry = _text(trace), watch.read(journal)
         where = place_of(report.nodeid, self._config)
         how = self._how(report.node, stack)
-        reason = f"{how} in {where['loss']}" if "loss" in where else how
+        hung, spent = stack.startswith("Timeout"), stack.startswith(watch.LEFT)
+        reason = f"{how} in {where['loss']}" if "loss" in where and not spent else how
         told = [reason]
         if entry.latest is not None:
-            crash = Crash(where, entry, journal, stack.startswith("Timeout"))
+            crash = Crash(where, entry, journal, hung, spent)
             told += self._retrial.told(crash)
-        report.longrepr = "\n\n".join([*told, "\n".join(_relevant(stack))]).rstrip()
+        told += [] if spent else ["\n".join(_relevant(stack))]
+        report.longrepr = "\n\n".join(told).rstrip()
         file, _, test = report.nodeid.partition("::")
         report.location = (file, None, test)  # which is what pytest heads it with
         report.user_properties.append(("ending", reason))
@@ -117,7 +119,7 @@ class Crashes:
             entry = Entry() if os.read(read, 1) else watch.read(watch.own_journal())
             if entry.latest is not None:
                 where = place_of(entry.test, self._config)
-                script = Crash(where, entry, Path(), hung=False).scripts(plugin_modules(self._config))[0]
+                script = Crash(where, entry, Path()).scripts(plugin_modules(self._config))[0]
                 told = f"{entry.test}: the process ended in this case:\n\n{script}\n\n{WITH_WORKERS}\n"
                 os.write(2, f"\n{told}".encode())
             if entry != Entry():

@@ -45,12 +45,14 @@ class Crash:
         entry: what the process was at.
         journal: from which that was read.
         hung: whether the process was ended because there was no answer.
+        spent: whether it was ended because there could be no answer any more.
     """
 
     where: dict[str, str]
     entry: Entry
     journal: Path
-    hung: bool
+    hung: bool = False
+    spent: bool = False
 
     @property
     def fixed(self) -> str:
@@ -94,6 +96,9 @@ class Retrial:
 
     def _told(self, crash: Crash, until: float) -> Iterator[str]:
         original, fixed = crash.scripts(plugin_modules(self._config)), crash.fixed
+        if crash.spent:
+            yield _shown("The case", original[0])
+            return
         if until - time.monotonic() < LEAST:
             yield _shown("The process ended in this case", original[0])
             yield f"It was not tried alone or shrunk: the {IN_ALL} s that a run has for this are spent."
