@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pytest
@@ -18,12 +19,10 @@ from . import watch
 from .ending import ending
 from .retrial import Crash, Retrial, place_of, plugin_modules
 from .shrinking import fork
-from .watch import Entry, Watch
+from .watch import Watch
 
 # Frames of a stack that say nothing of torch.
 RUNNERS = re.compile(r"[/\\](_pytest|pytest|pluggy|xdist|execnet|hypothesis)[/\\]|<(string|frozen runpy)>")
-
-
 WITH_WORKERS = "With -n 1 the run goes on after that, and the case is shrunk."
 
 
@@ -71,7 +70,9 @@ class Crashes:
         stack, latest = _text(trace), watch.read(journal).latest
         frames = [line.strip() for line in _relevant(stack) if line.startswith("  File")]
         told = [f"{self._lost} workers in a row ended before they began a test", self._how(node, stack)]
-        told += [f"in {latest}"] * (latest is not None) + [f"at {frame}" for frame in frames[:1]]
+        told += [f"in {shorten(str(latest), 200)}"] * (latest is not None) + [
+            f"at {frame}" for frame in frames[:1]
+        ]
         raise pytest.UsageError(f"{', '.join(told)}; find out more with: pytest -n 0 --collect-only")
 
     @pytest.hookimpl(optionalhook=True)
@@ -116,14 +117,15 @@ class Crashes:
             os.close(write)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # they are for the other process
                 signal.signal(number, signal.SIG_IGN)
-            entry = Entry() if os.read(read, 1) else watch.read(watch.own_journal())
+            if os.read(read, 1):
+                os._exit(0)
+            entry = watch.read(watch.own_journal())
             if entry.latest is not None:
                 where = place_of(entry.test, self._config)
                 script = Crash(where, entry, Path()).scripts(plugin_modules(self._config))[0]
                 told = f"{entry.test}: the process ended in this case:\n\n{script}\n\n{WITH_WORKERS}\n"
                 os.write(2, f"\n{told}".encode())
-            if entry != Entry():
-                shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
         finally:
             os._exit(0)
 

@@ -90,7 +90,8 @@ class Retrial:
         try:
             yield from self._told(crash, begun + min(SECONDS, self._left))
         except OSError as error:  # a full disk, too many processes
-            yield f"The case was not tried alone: {error}"
+            yield _shown("The process ended in this case", crash.scripts(plugin_modules(self._config))[0])
+            yield f"It was not tried alone or shrunk: {error}."
         finally:
             self._left -= time.monotonic() - begun
 
