@@ -7,6 +7,7 @@ may kill it whenever the time is up: the simplest case up to then is in a file b
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import pickle
@@ -74,6 +75,7 @@ def _answer(function: Callable[[], object], to: int) -> None:
     import resource
 
     try:
+        faulthandler.disable()  # a child that ends is no news
         # Each child would leave a file as large as torch.
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
