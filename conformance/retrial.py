@@ -132,8 +132,10 @@ class Retrial:
         shrinking = ["-p", "conformance.shrinking", "--crash", str(crash.journal)]
         command = [sys.executable, "-m", "pytest", *shrinking, *options, crash.entry.test]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        # What pytest has put onto the path of this process.
-        environment = {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        # What pytest has put onto the path of this process; and a place for what it cannot remove when it is
+        # killed.
+        paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": str(crash.journal.parent)}
+        environment = {**kept, **paths}
         process = subprocess.Popen(
             command, cwd=self._config.rootpath, env=environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
