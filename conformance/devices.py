@@ -6,6 +6,8 @@ from functools import cache
 
 import torch
 
+from . import watch
+
 # Devices whose cells are always collected, so that a report shows what was not tested.
 EXPECTED = ("cpu", "cuda")
 
@@ -29,11 +31,23 @@ def _known() -> list[str]:
 @cache
 def absence(device: str) -> str | None:
     """Why a device cannot be used, or None if it can: whether a tensor can be put there and read back."""
+    watch.note(f"torch.zeros(1, device={device!r}).cpu()")
     try:
         torch.zeros(1, device=device).cpu()
     except Exception as error:  # each backend has its own class of error for a missing device
         return f"no {device} device: {str(error).splitlines()[0]}"
+    finally:
+        watch.note(None)
     return None
+
+
+def is_spent(device: str) -> bool:
+    """Whether an error outlived its call, as an assertion in a kernel of an accelerator does."""
+    try:
+        torch.zeros(1, device=device).item()
+    except RuntimeError:
+        return True
+    return False
 
 
 def cpu_capability() -> str:

@@ -24,6 +24,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from . import watch
+from .devices import is_spent
 from .foreign import message_of
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +54,7 @@ class Outcome:
 
 def attempt(call: str, device: str) -> Outcome:
     """Make a call, torch code whose last line is an expression, with new tensors on a device."""
+    watch.note(call)
     try:
         # On the CPU no device is set, which would send all calls by way of __torch_function__.
         elsewhere = nullcontext() if device == "cpu" else torch.device(device)
@@ -121,15 +124,6 @@ def _write(journal: Path, **line: Any) -> None:
         file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def is_spent(device: str) -> bool:
-    """Whether an error outlived its call, as an assertion in a kernel of an accelerator does."""
-    try:
-        torch.zeros(1, device=device).item()
-    except RuntimeError:
-        return True
-    return False
 
 
 def main(journal: Path, device: str, seconds: float) -> None:

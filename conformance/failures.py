@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile, takewhile
 from typing import Any
 
 import pytest
@@ -53,14 +54,13 @@ def cause(text: str) -> str:
     Args:
         text: an explanation of the suite, the message of an exception, or a traceback of pytest.
     """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines()]
     raised = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
-    first, *rest = raised or lines or ["no word"]
+    paragraph = takewhile(bool, raised or dropwhile(lambda line: not line, lines))
+    first, *rest = [*paragraph] or ["no word"]
     # What pytest and Python call a failure that a test states itself.
     told = first.removeprefix("Failed: ").removeprefix("AssertionError: ")
     for line in rest:
-        if line.startswith("To reproduce:"):
-            break
         if line.startswith(COMPLETE):
             told += f"; {' '.join(line.split())}"
     return _cut(told)

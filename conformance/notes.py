@@ -34,3 +34,8 @@ def notes_of(report: pytest.TestReport) -> Notes:
     """The notes that a report carries."""
     notes: Notes = getattr(report, "notes", [])  # one of a crash has none
     return notes
+
+
+def add(report: pytest.TestReport, name: str, value: Any) -> None:
+    """Add a note to a report that no test has made, such as one of a crash."""
+    vars(report)["notes"] = [*notes_of(report), (name, value)]

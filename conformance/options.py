@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from types import ModuleType
 
 import pytest
 from hypothesis import Phase, settings
@@ -16,6 +17,8 @@ PLAIN = "plain"
 # The largest number that every platform takes as a count of seconds or examples.
 LARGEST = 2**31 - 1
 LARGEST_SEED = 2**64 - 1
+# Packages of plugins without which no test runs anyway.
+OWN_PLUGINS = ("_pytest", "pytest", "xdist", "conformance")
 
 # Examples are a matter of the cell: no deadline, and no database that a later run would depend on.
 # Neither explicit examples, nor an explanation in place of our own.
@@ -128,3 +131,10 @@ def set_examples(text: str, profile: str) -> None:
     # Hypothesis loads the profile that its option names after this, so a profile of another name would lose.
     settings.register_profile(profile, settings.get_profile(profile), max_examples=examples)
     settings.load_profile(profile)
+
+
+def plugin_modules(config: pytest.Config) -> list[str]:
+    """The modules of other people that ``-p`` names: one may have registered the device that is tested."""
+    plugins = map(config.pluginmanager.get_plugin, config.option.plugins)
+    names = [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    return [name for name in names if name.split(".")[0] not in OWN_PLUGINS]

@@ -7,7 +7,6 @@ import importlib
 import random
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +15,7 @@ from hypothesis import settings
 from reference import FORMATS
 from strategies import values
 
-from . import failures, notes, options, watch
+from . import failures, notes, options, scripts, watch
 
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
     from .cells import Cell
@@ -68,11 +67,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
         values.widen()
-    importlib.import_module("conformance.scripts").put_plugins(_plugin_modules(config))
+    scripts.put_plugins(options.plugin_modules(config))
     hang = options.whole_number("--hang", config.option.hang, least=0)
-    config.pluginmanager.register(watch.Watch(config, hang))
+    on_duty = watch.Watch(config, hang)
+    config.pluginmanager.register(on_duty)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Verbosity())
+        crashes = importlib.import_module("conformance.crashes")
+        config.pluginmanager.register(crashes.Crashes(config, on_duty))
         _start_recording(config)
 
 
@@ -193,16 +195,10 @@ def base_seed(pytestconfig: pytest.Config) -> int:
     return _base_seed(pytestconfig)
 
 
-def _plugin_modules(config: pytest.Config) -> list[str]:
-    plugins = map(config.pluginmanager.get_plugin, config.option.plugins)
-    names = [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
-    return [name for name in names if name.split(".")[0] not in ("_pytest", "pytest", "xdist")]
-
-
 @pytest.fixture
 def plugin_modules(pytestconfig: pytest.Config) -> list[str]:
     """The modules that ``-p`` names: one may have registered the device, which another process needs, too."""
-    return _plugin_modules(pytestconfig)
+    return options.plugin_modules(pytestconfig)
 
 
 @pytest.fixture

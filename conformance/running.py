@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,8 +17,9 @@ import torch
 from hypothesis import HealthCheck, Phase, find, settings
 
 from reference import FORMATS, Array
-from strategies import Case, Distance, is_real, literal
+from strategies import Case, Differentiation, Distance, is_real, literal
 
+from . import watch
 from .foreign import UnfitError, check_numbers_of, check_tensor, contained, message_of
 from .implementation import TORCH, Untested, under_test
 from .losses import LOSSES, Loss
@@ -220,6 +221,13 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     case = find(cases, lambda _: True, settings=quiet)
+    ones = np.ones(1)
+    watch.note(Differentiation(case, ones, ones, 0) if backward else case)
+    return watch.run(partial(_refusal, loss, case, device, backward))
+
+
+def _refusal(loss: Loss, case: Case, device: str, backward: bool) -> str | None:
+    """Torch's word that it cannot run a case, or not backward, or None."""
     try:
         given = arguments(case, device)
         variables = [given[name].requires_grad_() for name in loss.variables(case) if backward]

@@ -71,4 +71,4 @@ def test_capability(capability: str, pytestconfig: pytest.Config, plugin_modules
     if run.returncode == NOT_TESTED:
         pytest.skip("what is selected has no verdict with any instructions")
     if run.returncode:
-        pytest.fail(f"With ATEN_CPU_CAPABILITY={capability}:\n\n{run.stdout}", pytrace=False)
+        pytest.fail(f"With ATEN_CPU_CAPABILITY={capability}:\n\n{run.stdout}{run.stderr}", pytrace=False)

@@ -10,6 +10,7 @@ import torch
 
 from strategies import Differentiation
 
+from . import watch
 from .corners import Place
 from .tally import Tally
 from .test_gradient import check_gradient
@@ -29,10 +30,13 @@ def test_corner(place: Place, tally: Tally) -> None:
     if place.obstacle:
         pytest.skip(place.obstacle)
     case, ones = place.corner.case(place.format), np.ones(1)
+    differentiation = Differentiation(case, ones, ones, 0)
+    watch.note(case)
     with tally.counting():
         check_value(place, case, tally)
     if not place.obstacle_backward and place.loss.variables(case):
+        watch.note(differentiation)
         with tally.counting():
-            check_gradient(place, Differentiation(case, ones, ones, 0), tally, defined_everywhere=False)
+            check_gradient(place, differentiation, tally, defined_everywhere=False)
     tally.finish_example()
     tally.skip_if_untested()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from . import watch
 from .disposable import attempt_apart
 from .divergences import IN_FORCE, Divergence
 from .divergences.checking import problem_of
@@ -32,6 +33,7 @@ def _restored() -> Iterator[None]:
 
 def run(witness: str) -> float | str:
     """What a witness gives: a number, or the name of the exception it raises."""
+    watch.note(witness)
     *statements, expression = witness.splitlines()
     names = {"torch": torch, "F": under_test().F, "math": math}
     try:

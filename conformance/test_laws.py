@@ -12,6 +12,7 @@ from hypothesis import settings
 from reference import Array
 from strategies import Case
 
+from . import watch
 from .cells import run_drawn
 from .divergences import covering
 from .implementation import under_test
@@ -69,11 +70,13 @@ def check_law(instance: Instance, case: Case, tally: Tally) -> None:
 def settled(call: Call, device: str) -> tuple[Case, dict[str, object]]:
     """A call as a case, and its arguments in torch: what an operation makes of the input is computed."""
     case = case_of(call)
+    watch.note(case)
     given = arguments(case, device)
     if isinstance(call, Composed):
         # What runs is the very text that a failure prints; it is a literal of a law.
         given["input"] = eval(call.operation.source, {"torch": torch})(given["input"])
         case = case.replacing(input=to_numpy(given["input"]))
+        watch.note(case)
     return case, given
 
 

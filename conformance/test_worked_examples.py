@@ -21,6 +21,10 @@ from torch import nn
 from torch.nn import functional
 
 import reference
+from reference import FORMATS
+from strategies import literal
+
+from . import watch
 
 Nested: TypeAlias = "float | list[Any]"
 Arguments: TypeAlias = "tuple[Nested, ...]"
@@ -213,7 +217,18 @@ def _single(values: Nested) -> torch.Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
+def _note(example: Example) -> None:
+    """Note the call of an example, lest it ends the process."""
+    given = [literal(_array(values), FORMATS["float64"]) for values in example.arguments]
+    given += [
+        f"{name}={literal(_array(v), FORMATS['float64']) if isinstance(v, list) else repr(v)}"
+        for name, v in example.options.items()
+    ]
+    watch.note(f"F.{example.loss}({', '.join(given)})")
+
+
 def _value(way: Way, example: Example) -> npt.NDArray[Any]:
+    _note(example)
     convert = {"oracle": _array, "functional": _double, "module": _single}[way]
     arguments = [convert(values) for values in example.arguments]
     options = {name: convert(v) if isinstance(v, list) else v for name, v in example.options.items()}

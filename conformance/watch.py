@@ -1,7 +1,7 @@
-"""Keeps watch over torch: what ends the process, or does not answer, is reported with its case.
+"""Keeps watch over torch, which may end the process or never answer, so that the case is not lost.
 
-Each worker keeps a journal, a file with the example that it is testing. If it ends before its time, the
-process that controls it finds the example there, and goes on with a new worker.
+Each process that runs tests keeps a journal, a file with the example that it is testing. If the process ends
+before its time, another one finds the example there: `conformance.crashes` reads it.
 """
 
 from __future__ import annotations
@@ -9,133 +9,195 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
-import shutil
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import pytest
 
+T = TypeVar("T")
+
+# The key of the journals' folder in what a worker is given.
 SENT = "conformance-journals"
+# The name of the process that has no workers.
+MAIN = "main"
+# How the reason begins for which a process ended itself.
+LEFT = "Left: "
+# faulthandler takes no more seconds.
+LONGEST = int(threading.TIMEOUT_MAX) - 1
+
+
+class Entry(NamedTuple):
+    """What a process is at.
+
+    Attributes:
+        test: its id; empty between tests.
+        number: how many examples the test has drawn.
+        drawn: the last of them.
+        latest: what was noted last: that example, a case that it led to, or torch code.
+    """
+
+    test: str = ""
+    number: int = 0
+    drawn: object = None
+    latest: object = None
+
+
+class Isolation(Protocol):
+    """Runs torch so that this process survives."""
+
+    def check(self, check: Callable[[Any], None], example: Any) -> None:
+        """Check a drawn example."""
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Call a function."""
+
 
 _on_duty: Watch | None = None
+_isolation: Isolation | None = None
+
+
+def isolate(isolation: Isolation) -> None:
+    """Run torch in isolation from now on."""
+    global _isolation
+    _isolation = isolation
 
 
 def note(example: object) -> None:
-    """Take note of the example that is tested next, in the journal of this process, if it has one."""
+    """Note what runs next, an example or torch code, in the journal of this process, if it has one."""
     if _on_duty:
         _on_duty.note(example)
 
 
-def leave_if_spent(device: str) -> None:
-    """End this process if a device gives nothing but errors from now on, which are no verdict on any loss."""
-    from .disposable import is_spent  # imports torch, of which the plugin makes sure first
+def check_drawn(check: Callable[[T], None], example: T) -> None:
+    """Note a drawn example and check it."""
+    if _on_duty:
+        _on_duty.note(example, drawn=True)
+    if _isolation:
+        _isolation.check(check, example)
+    else:
+        check(example)
 
-    if _on_duty and device != "cpu" and is_spent(device):
-        _on_duty.leave(f"{device} gives nothing but errors after this case, so the process was ended.")
+
+def run(function: Callable[[], T]) -> T:
+    """Call a function that runs torch."""
+    return _isolation.run(function) if _isolation else function()
+
+
+def leave(reason: str) -> None:
+    """End this process and say why, if anyone reads that."""
+    if _on_duty:
+        _on_duty.leave(reason)
+
+
+def own_journal() -> Path:
+    """The journal of this process, which has no workers."""
+    return paths(_on_duty.folder if _on_duty else "", MAIN)[0]
 
 
 class Watch:
-    """A plugin of pytest: a worker's keeps a journal, and the one in control of workers reads it.
+    """A plugin of pytest that keeps the journal of this process, and ends it when torch does not answer.
 
     Args:
         config: of the run.
         seconds: how long torch may take for an example, or for a test without any; 0: for ever.
+
+    Attributes:
+        folder: of the journals; empty if none can be made.
+        seconds: the same.
     """
 
     def __init__(self, config: pytest.Config, seconds: int) -> None:
         global _on_duty
         _on_duty = self
         worker: dict[str, Any] = getattr(config, "workerinput", {})
-        self._controls = not worker
-        self._folder: str = worker[SENT] if worker else _new_folder()
-        self._seconds = seconds
+        self.folder: str = worker[SENT] if worker else _new_folder()
+        self.seconds = min(seconds, LONGEST)
         self._armed = 0.0
-        self._started: set[str] = set()
+        self._entry = Entry()
         self._journal: IO[bytes] | None = None
         # Without workers nobody is left to read it, so it goes to where pytest has not begun to capture.
         self._trace = os.dup(2)
-        if worker and self._folder:
-            journal, trace = self._paths(worker["workerid"])
+        self._keeps_stack = False
+        if self.folder:
+            journal, trace = paths(self.folder, worker.get("workerid", MAIN))
             with suppress(OSError):
                 self._journal = journal.open("wb", buffering=0)
-                self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT)
+                if worker:
+                    self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT)
+                    self._keeps_stack = True
 
-    def note(self, example: object) -> None:
-        """Take note of the example that is tested next; None for what has none."""
-        if self._journal:
-            written = pickle.dumps(example)
-            with suppress(OSError):  # a full disk; then the end is told without its case
-                self._journal.seek(0)
-                self._journal.write(len(written).to_bytes(8) + written)
-        now = time.monotonic()
-        if self._seconds and now - self._armed > 0.1:  # to arm it takes a moment, too
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._trace)
-            self._armed = now
+    def note(self, example: object, drawn: bool = False) -> None:
+        """Note what runs next; if it was drawn, what is noted later belongs to it."""
+        before = self._entry
+        if drawn:
+            self._enter(Entry(before.test, before.number + 1, example, example))
+        else:
+            self._enter(before._replace(latest=example))
 
     def leave(self, reason: str) -> None:
-        """End this process, and tell why."""
-        os.write(self._trace, f"{reason}\n".encode())
+        """End this process and say why."""
+        os.write(self._trace, f"{LEFT}{reason}\n".encode())
         os._exit(1)
 
+    def pytest_sessionstart(self) -> None:
+        """Have the stack of a crash written beside the journal, now that pytest's own plugin is set up."""
+        if self._keeps_stack:
+            faulthandler.enable(file=self._trace)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Watch one test, which begins without an example."""
-        self.note(None)
+        self._enter(Entry(item.nodeid))
         try:
             return (yield)
         finally:
+            self._entry = Entry()
             faulthandler.cancel_dump_traceback_later()
             self._armed = 0.0
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where the journals are."""
-        node.workerinput[SENT] = self._folder
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodeready(self, node: Any) -> None:
-        """Note that a worker could start."""
-        self._started.add(node.gateway.id)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """End the run if a worker could not start, since no other one would."""
-        if error and node.gateway.id not in self._started:
-            pytest.exit(
-                "a worker could not start, for the reason above", returncode=pytest.ExitCode.USAGE_ERROR
-            )
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, report: Any) -> None:
-        """Tell what a worker that ended was at, and why it ended if that is known."""
-        if not self._folder:
-            return
-        journal, trace = self._paths(report.node.gateway.id)
-        told = []
-        example = _read(journal)
-        if example is not None:
-            told += ["The process ended in this case, or in a gradient of it:", "", _script(example), ""]
-        told += [str(report.longrepr)]
-        with suppress(OSError):
-            reason = trace.read_text()
-            told += [reason] if reason else []
-            if reason.startswith("Timeout"):
-                told += [f"torch did not answer within {self._seconds} s, so the process was ended."]
-        report.longrepr = "\n".join(told)
 
     def pytest_unconfigure(self) -> None:
         """End the watch."""
         global _on_duty
         _on_duty = None
-        if self._controls and self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._journal:
+            self._journal.close()
 
-    def _paths(self, worker: str) -> tuple[Path, Path]:
-        return Path(self._folder, f"{worker}.journal"), Path(self._folder, f"{worker}.trace")
+    def _enter(self, entry: Entry) -> None:
+        self._entry = entry
+        if self._journal:
+            written = pickle.dumps(tuple(entry))
+            with suppress(OSError):  # a full disk; then the crash is reported without its case
+                self._journal.seek(0)
+                self._journal.write(len(written).to_bytes(8) + written)
+        now = time.monotonic()
+        # Nobody cancels it between tests, where devices are tried.
+        if entry.test and self.seconds and now - self._armed > 0.1:  # to arm it takes a moment, too
+            faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._trace)
+            self._armed = now
+
+
+def paths(folder: str, process: str) -> tuple[Path, Path]:
+    """The journal of a process, and where its stack is if it has crashed."""
+    return Path(folder, f"{process}.journal"), Path(folder, f"{process}.trace")
+
+
+def found_path(journal: Path) -> Path:
+    """Where it is written what was found when the case of a journal was tried again."""
+    return journal.with_suffix(".found")
+
+
+def read(journal: Path) -> Entry:
+    """What a process was at; nothing if its journal is not whole."""
+    # What the disk did not take in full may raise anything when it is read.
+    with suppress(Exception):
+        data = journal.read_bytes()
+        return Entry(*pickle.loads(data[8 : 8 + int.from_bytes(data[:8])]))
+    return Entry()
 
 
 def _new_folder() -> str:
@@ -144,20 +206,3 @@ def _new_folder() -> str:
         return tempfile.mkdtemp(prefix="conformance-")
     except OSError:
         return ""
-
-
-def _script(example: object) -> str:
-    """The call of an example as torch code, indented."""
-    from .implementation import under_test  # imports torch, of which the plugin makes sure first
-
-    call = repr(getattr(example, "case", example))
-    lines = ["import torch", *under_test().imports, "", *call.splitlines()]
-    return "\n".join(f"    {line}".rstrip() for line in lines)
-
-
-def _read(journal: Path) -> object:
-    """The example in a journal; None if there is none, or not a whole one."""
-    with suppress(OSError, pickle.UnpicklingError, EOFError):
-        data = journal.read_bytes()
-        return pickle.loads(data[8 : 8 + int.from_bytes(data[:8])])
-    return None

@@ -226,7 +226,7 @@ def test_each_failure_is_a_line_with_its_cause(
 
 def test_causes_are_lines() -> None:
     assert cause("") == cause(" \n ") == "no word"
-    assert cause("Failed: what\n\n    more\n    got  1\n\nTo reproduce:\n    got 2") == "what; got 1"
+    assert cause("\nFailed: what\n    more\n    got  1\n\nTo reproduce:\n\n    got = 2") == "what; got 1"
     assert (
         cause("def f():\n>   g()\nE   ValueError: two\nE   lines\n\nfile.py:3: ValueError")
         == "ValueError: two"

@@ -183,9 +183,8 @@ class Recorder(Plan):
         of_bits = self.record.settings.deterministic and report.passed
         if not (of_bits and found.get("digest")):
             found |= {"digest": "", "prints": ""}
-        verdict = _verdict(report, bool(found["known"])) | (
-            {"reason": said["drift"][0]} if said["drift"] else {}
-        )
+        reasons = said["ending"] + said["drift"]
+        verdict = _verdict(report, bool(found["known"])) | ({"reason": reasons[0]} if reasons else {})
         name = self._own(report.nodeid) or report.nodeid
         where: dict[str, Any] = {**coordinates(name, self.record.devices)}
         side = next(iter(said["side"]), None)
@@ -249,10 +248,11 @@ def _verdict(report: pytest.TestReport, known: bool) -> dict[str, Any]:
         told = reason.removeprefix(f"{under_test().name}: ")
         refused = told != reason or reason.startswith("torch ")
         return {"outcome": "unsupported" if refused else "not tested", "reason": told}
+    failure = str(report.longrepr or "")
     if report.when == "call":
-        return {"outcome": "diverges", "failure": str(report.longrepr)}
-    lines = str(report.longrepr).strip().splitlines() or ["no word"]
-    return {"outcome": "crashed", "reason": lines[-1], "failure": str(report.longrepr)}
+        return {"outcome": "diverges", "failure": failure}
+    lines = failure.strip().splitlines() or ["no word"]
+    return {"outcome": "crashed", "reason": lines[-1], "failure": failure}
 
 
 def _now() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from ..options import EXAMPLES
@@ -40,11 +40,11 @@ def command(settings: Settings, nodeid: str, crashed: bool = False) -> str:
 def around(settings: Settings) -> tuple[str, str]:
     """What stands before and after the id of a test in the command that runs it again."""
     variables = "".join(f"{name}={shlex.quote(value)} " for name, value in settings.environment.items())
-    return f"{variables}pytest ", "".join(f" {shlex.quote(word)}" for word in _words(settings))
+    return f"{variables}pytest ", "".join(f" {shlex.quote(word)}" for word in options(settings))
 
 
-def _words(settings: Settings) -> Iterable[str]:
-    """The options that differ from their defaults."""
+def options(settings: Settings) -> Iterator[str]:
+    """The options of a run that differ from their defaults, as words of a command line."""
     defaults = _defaults(settings.profile)
     for option, name in OPTIONS.items():
         value = getattr(settings, name)
