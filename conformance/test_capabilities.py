@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from .devices import cpu_capability
+from .report.environment import describe_settings
+from .report.rerun import options
 from .report.tested import NOT_TESTED
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +40,7 @@ def obstacle(capability: str, nightly: bool) -> str | None:
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_capability(capability: str, pytestconfig: pytest.Config, plugin_modules: list[str]) -> None:
+def test_capability(capability: str, pytestconfig: pytest.Config, base_seed: int) -> None:
     """Values and gradients conform."""
     if "cpu" not in (pytestconfig.option.device or ["cpu"]):
         pytest.skip("cpu is not among the devices")
@@ -45,25 +48,16 @@ def test_capability(capability: str, pytestconfig: pytest.Config, plugin_modules
     reason = obstacle(capability, nightly)
     if reason:
         pytest.skip(reason)
-    option = pytestconfig.option
-    chosen = {"--loss": option.loss, "--dtype": option.dtype, "-p": plugin_modules}
-    options = [word for name, values in chosen.items() for value in values for word in (name, value)]
     examples = max(1, settings().max_examples // FEWER)
+    asked = describe_settings(pytestconfig, base_seed)
+    chosen = replace(asked, devices=["cpu"], ways=[], examples=examples)
     tests = [str(ROOT / "conformance" / f"test_{of}.py") for of in ("value", "gradient")]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--device",
-        "cpu",
-        "--examples",
-        str(examples),
-        *options,
-        *tests,
-    ]
+    command = [sys.executable, "-m", "pytest", *options(chosen), *tests]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**kept, "ATEN_CPU_CAPABILITY": capability}
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    run = subprocess.run(
+        command, cwd=pytestconfig.invocation_params.dir, env=environment, capture_output=True, text=True
+    )
     if f"CPU capability {capability.upper()}" not in run.stdout:
         pytest.fail(
             f"torch did not take ATEN_CPU_CAPABILITY={capability}:\n{run.stdout}{run.stderr}", pytrace=False

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..failures import cause
 from .comparability import NotComparableError, asked_alike, notes, refuse_incomparable
 from .comparison import FACTOR, FAILING, Accuracy, Change, Comparison, Drift, Gap, Group, LossChange, Side
 from .figures import counted, shortfall
@@ -146,10 +147,8 @@ def _compare_outcomes(found: Comparison, common: list[Pair]) -> None:
 
 def _change(a: Cell, b: Cell, wrong: Cell) -> Change:
     """A change of a cell, as the one that is wrong tells it."""
-    lines = [line for line in wrong.failure.splitlines() if line.strip()]
-    errors = [line.removeprefix("E ") for line in lines if line.startswith("E ")]  # of a traceback
-    told = wrong.reason or next(iter([*errors, *lines]), "")
-    return Change(_name(b), b.loss, a.outcome, b.outcome, told.strip(), wrong.failure, id=b.id)
+    told = wrong.reason or cause(wrong.failure)
+    return Change(_name(b), b.loss, a.outcome, b.outcome, told, wrong.failure, id=b.id)
 
 
 def _compare_support(found: Comparison, pairs: list[Pair]) -> None:
