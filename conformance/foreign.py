@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any
@@ -154,13 +154,31 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     signal.default_int_handler(signum, frame)
 
 
-def watch_for_interrupts() -> None:
-    """From now on note the signal of Ctrl-C, which a KeyboardInterrupt that code raises lacks."""
+def watch_for_interrupts(terminates: bool = False) -> Callable[[], None]:
+    """From now on note the signal of Ctrl-C, which a KeyboardInterrupt that code raises lacks.
+
+    Args:
+        terminates: whether to take a request to terminate for Ctrl-C, so that the run ends with its record.
+
+    Returns:
+        What restores the handlers.
+    """
     global _watched
-    here = threading.current_thread() is threading.main_thread()
-    if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
-        _watched = True
+    wanted: dict[int, Any] = {signal.SIGINT: signal.default_int_handler}
+    if terminates:
+        wanted[signal.SIGTERM] = signal.SIG_DFL
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: now for number, now in wanted.items() if signal.getsignal(number) == now}
+        for number in before:
+            signal.signal(number, _interrupt)
+        _watched = _watched or signal.SIGINT in before
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore
 
 
 def _let_through(error: BaseException) -> None:
@@ -210,7 +228,6 @@ def loading(option: str, name: str, seconds: int) -> Iterator[None]:
     Raises:
         pytest.UsageError: the code raises something.
     """
-    watch_for_interrupts()
     timer = threading.Timer(seconds, _give_up, (option, name, seconds))
     timer.daemon = True
     if seconds:

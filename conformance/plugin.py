@@ -15,13 +15,11 @@ from hypothesis import settings
 from reference import FORMATS
 from strategies import values
 
-from . import failures, notes, options, scripts, watch
+from . import failures, notes, options, scripts, surroundings, watch
 
 if TYPE_CHECKING:  # torch is imported once pytest is configured, so that its lack is told in a line
     from .cells import Cell
     from .tally import Tally
-
-OLDEST_TORCH = "2.6"
 
 options.register_profiles()
 
@@ -45,7 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     profile = config.getoption("hypothesis_profile", None)
     options.check_names("--hypothesis-profile", [profile] if profile else [], list(options.EXAMPLES))
     options.check_names("--dtype", config.option.dtype, FORMATS)
-    _import_torch()
+    surroundings.import_torch()
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(surroundings.guard_exit())
+    terminates = not hasattr(config, "workerinput")
+    config.add_cleanup(importlib.import_module("conformance.foreign").watch_for_interrupts(terminates))
     losses = importlib.import_module("conformance.losses")
     known = [name for row in losses.LOSSES.values() for name in (row.name, row.module)]
     options.check_names("--loss", config.option.loss, known)
@@ -68,6 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if profile == "nightly":
         values.widen()
     scripts.put_plugins(options.plugin_modules(config))
+    altered = surroundings.altered_state()
+    if altered:
+        raise pytest.UsageError(altered)
     hang = options.whole_number("--hang", config.option.hang, least=0)
     on_duty = watch.Watch(config, hang)
     config.pluginmanager.register(on_duty)
@@ -113,32 +118,20 @@ def _choose_implementation(config: pytest.Config) -> None:
         divergences.IN_FORCE.extend(divergences.read_records(option.registry, taken, hang))
 
 
-def _import_torch() -> None:
-    try:
-        torch = importlib.import_module("torch")
-    except (ImportError, OSError) as error:
-        mend = f"pip install 'torch>={OLDEST_TORCH}'"
-        raise pytest.UsageError(f"torch cannot be imported ({error}); install it: {mend}") from None
-    if torch.__version__ < OLDEST_TORCH:
-        found = f"torch {torch.__version__} is too old"
-        raise pytest.UsageError(f"{found}; this suite needs {OLDEST_TORCH} or newer")
-    # Workers share the cores already.
-    torch.set_num_threads(1)
-
-
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is tested, and how."""
     import torch
 
     from .devices import available_devices, cpu_capability
     from .implementation import TORCH, under_test
+    from .report.environment import revision
 
     build = torch.version.cuda or torch.version.hip
     examples = settings().max_examples
     tested = under_test()
     return [
         *([] if tested is TORCH else [f"implementation {tested.name}: {', '.join(tested.losses)}"]),
-        f"torch {torch.__version__} ({torch.version.git_version[:10]}, "
+        f"torch {torch.__version__} ({revision()[:10]}, "
         f"{'accelerator ' + build if build else 'cpu'} build), "
         f"CPU capability {cpu_capability()}, "
         f"devices {', '.join(available_devices())}",
@@ -219,8 +212,15 @@ def tally(take_note: Callable[[str, object], None]) -> Tally:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Begin the notes of a test, also if it is run again."""
+    """Begin the notes of a test, also if it is run again.
+
+    Raises:
+        pytest.fail.Exception: what ran before has altered the state of the process.
+    """
     notes.begin(item)
+    altered = surroundings.altered_state()
+    if altered:
+        pytest.fail(altered, pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -48,8 +48,9 @@ class Outcome:
 
 def test_way(passage: Passage, tally: Tally, base_seed: int) -> None:
     """Results and gradients are those of the plain call, or within the bound; errors are the same."""
-    if passage.obstacle:
-        pytest.skip(passage.obstacle)
+    reason = passage.obstacle or passage.way.obstacle()
+    if reason:
+        pytest.skip(reason)
     loss, form = passage.loss, passage.format
     for place in (loss.name, f"{loss.name} on {torch.device(passage.device).type}"):
         if place in passage.way.undefined:

@@ -68,6 +68,12 @@ def test_bad_option_ends_in_one_line(options: list[str], words: list[str]) -> No
     [
         ("raise ImportError('no libtorch')", ["torch cannot be imported (no libtorch)", "pip install"]),
         ("raise OSError('bad library')", ["torch cannot be imported (bad library)", "pip install"]),
+        ("raise ValueError('TORCH_LOGS')", ["torch cannot be imported (TORCH_LOGS)", "mend its settings"]),
+        ("raise MemoryError", ["torch cannot be imported (MemoryError)", "mend its settings"]),
+        (
+            "__version__ = '2.10.0'\ndef zeros(n, device):\n    raise RuntimeError('Numpy is not available')",
+            ["torch 2.10.0 cannot use the installed NumPy (Numpy is not available)"],
+        ),
         ("__version__ = '2.5.1'", ["torch 2.5.1 is too old", "2.6"]),
         ("__version__ = '1.13.1+cu117'", ["torch 1.13.1+cu117 is too old", "2.6"]),
     ],

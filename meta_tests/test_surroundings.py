@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conformance.report.record import read
+from conformance.report.tested import NOT_TESTED
 
 from .forked import run_pytest
 from .test_options import ROOT
@@ -102,6 +104,103 @@ def test_it_runs_from_any_folder_with_the_same_ids(tmp_path: Path, where: str) -
     assert record.complete
     assert {cell.id.partition("[")[0] for cell in record.cells} == {"conformance/test_value.py::test_value"}
     assert len(record.cells) == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("torch.set_grad_enabled(False)", "gradients are switched off"),
+        ("torch.set_default_device('meta')", "new tensors are not on the CPU"),
+        ("torch.set_flush_denormal(True)", "subnormal numbers count as 0"),
+        ("torch.set_anomaly_enabled(True)", "anomaly detection is on"),
+        ("torch.set_autocast_enabled('cpu', True)", "autocast is on"),
+        (
+            "torch.held = torch.inference_mode(); torch.held.__enter__()",
+            "inference mode is on",
+        ),
+    ],
+)
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_an_altered_process_gives_no_verdict(tmp_path: Path, statement: str, words: str, when: str) -> None:
+    if when == "before":
+        source = f"import torch\n{statement}\n"
+    else:
+        source = f"import torch\n\ndef pytest_runtest_teardown():\n    {statement}\n"
+    (tmp_path / "altering.py").write_text(source)
+    run = run_at(ROOT, VALUE, "-p", "altering", path=tmp_path)
+    if when == "before":
+        assert run.returncode == 4
+        (line,) = (line for line in run.stderr.splitlines() if line)
+    else:
+        assert run.returncode == 1
+        lines = [line for line in run.stdout.splitlines() if line.startswith("ERROR")]
+        line = lines[0]
+        assert len(lines) == 2  # the first test was run before
+    assert f"{words} in the whole process" in line
+
+
+@pytest.mark.parametrize(
+    ("where", "status"), [("implementation", 1), ("registry", 1), ("loss", 1), ("loss in a child", 0)]
+)
+def test_nothing_ends_the_process_with_success(tmp_path: Path, where: str, status: int) -> None:
+    body = {"loss": "os._exit(0)", "loss in a child": "os.fork() or os._exit(0)"}.get(where, "pass")
+    if "child" in where and not hasattr(os, "fork"):
+        pytest.skip("the system has no forks")
+    source = (
+        f"import os, torch.nn.functional as F\n\ndef l1_loss(*args, **options):\n    {body}\n"
+        "    return F.l1_loss(*args, **options)\n"
+    )
+    (tmp_path / "leaving.py").write_text(source + ("os._exit(0)\n" if where == "implementation" else ""))
+    (tmp_path / "registry.py").write_text(
+        "import os\nDIVERGENCES = []\n" + "os._exit(0)\n" * (where == "registry")
+    )
+    given = (
+        ["--implementation", "leaving:l1_loss"]
+        if where != "registry"
+        else [f"--registry={tmp_path / 'registry.py'}"]
+    )
+    run = run_at(ROOT, VALUE, *given, "-k", "none", path=tmp_path)
+    assert run.returncode == status, run.stdout + run.stderr
+    assert ("something called os._exit(0)" in run.stderr) == bool(status)
+
+
+def test_what_pytest_passes_without_running_it_is_not_tested(tmp_path: Path) -> None:
+    (tmp_path / "idle.py").write_text("def pytest_pyfunc_call():\n    return True\n")
+    run = run_at(ROOT, VALUE, "-p", "idle", path=tmp_path)
+    assert run.returncode == NOT_TESTED, run.stdout
+    assert "nothing was tested on cpu: no example was run" in run.stdout
+
+
+@pytest.mark.parametrize("variable", ["TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE"])
+def test_a_compiler_that_is_off_is_not_tested(variable: str) -> None:
+    tests = str(ROOT / "conformance/test_ways.py")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *FEW,
+        "--way",
+        "compile_eager",
+        "--way",
+        "compile_aot_eager",
+        tests,
+    ]
+    run = subprocess.run(
+        command, cwd=ROOT, env={**kept, variable: "1"}, capture_output=True, text=True, timeout=200
+    )
+    assert run.returncode == NOT_TESTED, run.stdout
+    assert "torch.compile compiles nothing in this process" in run.stdout
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTERM"), reason="the system has no such signal")
+def test_a_request_to_terminate_leaves_a_record_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "ending.py").write_text(
+        "import os, signal\n\ndef pytest_runtest_teardown():\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    run = run_at(ROOT, VALUE, "-p", "ending", f"--report={tmp_path / 'report'}", path=tmp_path)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert read(tmp_path / "report").incomplete_because.startswith("it was interrupted")
 
 
 def test_a_warning_while_pytest_starts_is_no_error(tmp_path: Path) -> None:

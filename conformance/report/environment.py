@@ -43,11 +43,16 @@ def describe_torch() -> Torch:
     """The installed torch."""
     return Torch(
         torch.__version__,
-        torch.version.git_version,
+        revision(),
         torch.version.cuda or torch.version.hip or "cpu",
         cpu_capability(),
         torch.get_num_threads(),
     )
+
+
+def revision() -> str:
+    """The git revision that torch was built from, if the build says it."""
+    return getattr(torch.version, "git_version", None) or "unknown"
 
 
 def describe_platform() -> Platform:

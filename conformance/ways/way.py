@@ -55,6 +55,7 @@ class Way:
         by_default: whether it is tested unless it is asked for.
         undefined: losses, or losses on a type of device, of which it is not documented what they give in this
             way, with the reason.
+        obstacle: why it cannot be tested in this process, or None.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Way:
     serves: Callable[[Case], list[Case]] = lambda case: []
     by_default: bool = True
     undefined: Mapping[str, str] = field(default_factory=dict)
+    obstacle: Callable[[], str | None] = lambda: None
 
     def __str__(self) -> str:
         """The name."""
