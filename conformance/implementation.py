@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -300,6 +301,7 @@ def _guarded(function: Function) -> Function:
                 signature.bind(*args, **kwargs)
         except TypeError as error:
             raise Untested(f"its signature: {message_of(error)}") from error
+        process = os.getpid()
         try:
             result = function(*args, **kwargs)
         except NotImplementedError as error:
@@ -308,6 +310,9 @@ def _guarded(function: Function) -> Function:
             raise
         except BaseException as error:
             raise contained(error) from None
+        finally:
+            if os.getpid() != process:  # it was forked and came back, and is not to go on with the suite
+                os._exit(0)
         check_tensor(result)
         return result
 

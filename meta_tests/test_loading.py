@@ -337,6 +337,7 @@ def test_a_record_that_means_nothing_says_so(fields: dict[str, Any], words: str)
     [
         ("none.py", None, "there is no such file"),
         ("", None, "it is a folder; name a Python file in it"),
+        ("/dev/null", None, "it is no regular file; name a Python file"),
         ("known.txt", "", "must end in .py"),
         ("known.py", "1 / 0", "known.py: ZeroDivisionError: division by zero ("),
         ("known.py", "\n1 +", "known.py: SyntaxError: invalid syntax"),

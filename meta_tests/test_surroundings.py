@@ -140,11 +140,16 @@ def test_an_altered_process_gives_no_verdict(tmp_path: Path, statement: str, wor
 
 
 @pytest.mark.parametrize(
-    ("where", "status"), [("implementation", 1), ("registry", 1), ("loss", 1), ("loss in a child", 0)]
+    ("where", "status"),
+    [("implementation", 1), ("registry", 1), ("loss", 1), ("loss in a child", 0), ("loss in two", 0)],
 )
 def test_nothing_ends_the_process_with_success(tmp_path: Path, where: str, status: int) -> None:
-    body = {"loss": "os._exit(0)", "loss in a child": "os.fork() or os._exit(0)"}.get(where, "pass")
-    if "child" in where and not hasattr(os, "fork"):
+    body = {
+        "loss": "os._exit(0)",
+        "loss in a child": "os.fork() or os._exit(0)",
+        "loss in two": "os.fork()",
+    }.get(where, "pass")
+    if where in ("loss in a child", "loss in two") and not hasattr(os, "fork"):
         pytest.skip("the system has no forks")
     source = (
         f"import os, torch.nn.functional as F\n\ndef l1_loss(*args, **options):\n    {body}\n"
@@ -162,6 +167,7 @@ def test_nothing_ends_the_process_with_success(tmp_path: Path, where: str, statu
     run = run_at(ROOT, VALUE, *given, "-k", "none", path=tmp_path)
     assert run.returncode == status, run.stdout + run.stderr
     assert ("something called os._exit(0)" in run.stderr) == bool(status)
+    assert run.stdout.count("1 passed") == (not status)
 
 
 def test_what_pytest_passes_without_running_it_is_not_tested(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def read_records(name: str, taken: Collection[str] = (), seconds: int = 0) -> li
         if path.is_dir():
             raise _usage_error(name, "it is a folder; name a Python file in it")
         if not path.is_file():
-            raise _usage_error(name, "there is no such file")
+            odd = "it is no regular file; name a Python file"
+            raise _usage_error(name, odd if path.exists() else "there is no such file")
         spec = importlib.util.spec_from_file_location(MODULE, path)
         if spec is None or spec.loader is None:
             raise _usage_error(name, "not a Python file: its name must end in .py")
