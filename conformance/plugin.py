@@ -44,10 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     options.check_names("--hypothesis-profile", [profile] if profile else [], list(options.EXAMPLES))
     options.check_names("--dtype", config.option.dtype, FORMATS)
     surroundings.import_torch()
-    if not hasattr(config, "workerinput"):
+    controls = not hasattr(config, "workerinput")
+    if controls:
         config.add_cleanup(surroundings.guard_exit())
-    terminates = not hasattr(config, "workerinput")
-    config.add_cleanup(importlib.import_module("conformance.foreign").watch_for_interrupts(terminates))
+    foreign = importlib.import_module("conformance.foreign")
+    config.add_cleanup(foreign.watch_for_interrupts(terminates=controls))
     losses = importlib.import_module("conformance.losses")
     known = [name for row in losses.LOSSES.values() for name in (row.name, row.module)]
     options.check_names("--loss", config.option.loss, known)
@@ -76,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hang = options.whole_number("--hang", config.option.hang, least=0)
     on_duty = watch.Watch(config, hang)
     config.pluginmanager.register(on_duty)
-    if not hasattr(config, "workerinput"):
+    if controls:
         config.pluginmanager.register(_Verbosity())
         crashes = importlib.import_module("conformance.crashes")
         config.pluginmanager.register(crashes.Crashes(config, on_duty))

@@ -372,3 +372,11 @@ def test_the_junit_file_is_valid_and_fails_where_the_comparison_does(fail_on: li
     told = "".join(root.itertext())
     assert "Incomplete: NEW lacks 1 cell" in told
     assert "\\udc80\\x00\\x1b ]]> & \\ufffe" in told
+
+
+def test_a_run_with_crashes_that_went_to_its_end_is_not_incomplete() -> None:
+    good, dead = [cell(), cell(dtype="float64")], [cell(outcome="crashed"), cell(dtype="float64")]
+    whole = example_record(cells=good, planned=2)
+    crashed = example_record(cells=dead, planned=2, complete=False, incomplete_because="1 cell crashed")
+    assert compare(crashed, whole).failing == []
+    assert [kind.key for kind in compare(whole, crashed).failing] == ["crashes"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..failures import cause
 from .comparability import NotComparableError, asked_alike, notes, refuse_incomparable
 from .comparison import FACTOR, FAILING, Accuracy, Change, Comparison, Drift, Gap, Group, LossChange, Side
-from .figures import counted, shortfall
+from .figures import counted, crashes_of, shortfall
 from .record import BROKEN, GOOD, UNTESTED, Cell, Finding, Record
 from .signatures import changed_signatures
 
@@ -71,10 +71,11 @@ def _name(cell: Cell) -> str:
 def _gaps(old: Record, new: Record, was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Gap]:
     """What the runs lack: cells that they planned, and cells that only the former has though both should."""
     for side, record in (("OLD", old), ("NEW", new)):
-        short = shortfall(record)
-        if short:
-            cells = len(record.cells)
-            yield Gap(side, f"{side} has {short}", record.planned - cells, record.planned)
+        cells = len(record.cells)
+        # A run that went to its end although cells crashed lacks none: each crash is a change of its own.
+        crashes = crashes_of(record.cells)
+        if shortfall(record) and not (crashes and record.incomplete_because == crashes):
+            yield Gap(side, f"{side} has {shortfall(record)}", record.planned - cells, record.planned)
     if shortfall(new) or not asked_alike(old, new):
         return
     gone = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from reference import FORMATS
@@ -85,6 +85,12 @@ def untested(record: Record) -> Counter[tuple[str, str]]:
 def counted(number: int, singular: str, plural: str) -> str:
     """A number with its noun."""
     return f"{number:,} {singular if number == 1 else plural}"
+
+
+def crashes_of(cells: Collection[Cell]) -> str:
+    """How many cells crashed, such as "2 cells crashed"; empty if none did."""
+    crashed = sum(cell.outcome == "crashed" for cell in cells)
+    return f"{counted(crashed, 'cell', 'cells')} crashed" if crashed else ""
 
 
 def shortfall(record: Record) -> str:

@@ -18,6 +18,7 @@ from ..implementation import under_test
 from ..notes import notes_of
 from . import environment
 from .coordinates import coordinates, own_id
+from .figures import counted, crashes_of
 from .markdown import summary
 from .output import one_line, why, write_text
 from .page import page
@@ -207,12 +208,11 @@ class Recorder(Plan):
         return own_id(nodeid, self._config.rootpath)
 
     def _incomplete_because(self, exitstatus: int) -> str:
-        crashed = sum(cell.outcome == "crashed" for cell in self._cells.values())
         missing = self.record.planned - len(self.record.cells)
         reasons = [STOPPED[status] for status in STOPPED if status == exitstatus]
-        reasons += [f"{crashed:,} {'cell' if crashed == 1 else 'cells'} crashed"] if crashed else []
-        reasons += [f"{missing:,} {'cell was' if missing == 1 else 'cells were'} not run"] if missing else []
-        return "; ".join(reasons)
+        reasons.append(crashes_of(self._cells.values()))
+        reasons += [f"{counted(missing, 'cell was', 'cells were')} not run"] if missing else []
+        return "; ".join(filter(None, reasons))
 
     def _gather(self) -> None:
         """Bring the record up to the present."""
