@@ -104,7 +104,11 @@ def test_a_record_of_before_has_a_command(tmp_path: Path) -> None:
 def test_a_crash_is_seen_again_and_a_chosen_seed_is_given(
     tmp_path: Path, what: str, given: list[str], words: str
 ) -> None:
-    (tmp_path / "broken.py").write_text(BROKEN.format(what))
+    # That crashes are tried alone and shrunk has tests of its own, and takes long.
+    untried = (
+        "\ndef pytest_sessionstart():\n    import conformance.retrial\n    conformance.retrial.LEAST = 1000\n"
+    )
+    (tmp_path / "broken.py").write_text(BROKEN.format(what) + untried)
     options = ["-p", "broken", "--loss", "huber_loss", "--device", "cpu", "--dtype", "float32", *given]
     nightly = ["--hypothesis-profile", "nightly", "--examples", "2", "-n", "1", VALUE, "-k", "sum"]
     run = pytest_of_the_suite(*options, *nightly, path=tmp_path)
@@ -117,9 +121,8 @@ def test_a_crash_is_seen_again_and_a_chosen_seed_is_given(
     assert again.returncode == 1
     assert words in again.stdout
     assert f"seed {seed}" in again.stdout
-    code = re.findall(r"\n\n((?:(?:    .*)?\n)+)", run.stdout.split("In a fresh process this case alone")[1])[
-        0
-    ]
+    told_case = run.stdout.split("The process ended in this case")[1]
+    code = re.findall(r"\n\n((?:(?:    .*)?\n)+)", told_case)[0]
     script = f"import broken\n{textwrap.dedent(code)}"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
     if given:

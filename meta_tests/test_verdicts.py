@@ -67,9 +67,8 @@ def failures_in(run: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in run.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
 
 
-@pytest.mark.parametrize("examples", ["1", "20"])
-def test_few_examples_are_no_failure(examples: str) -> None:
-    run = pytest_of_the_suite("conformance/test_support.py", "--examples", examples)
+def test_few_examples_are_no_failure() -> None:
+    run = pytest_of_the_suite("conformance/test_support.py", "--examples", "1")
     assert run.returncode == 0, run.stdout
 
 
