@@ -6,13 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import torch
 
 from conformance.report.record import read
 from conformance.report.tested import NOT_TESTED
+from conformance.surroundings import altered_state
 
 from .forked import run_pytest
 from .test_options import ROOT
@@ -106,37 +110,39 @@ def test_it_runs_from_any_folder_with_the_same_ids(tmp_path: Path, where: str) -
     assert len(record.cells) == 3
 
 
+STATES: list[tuple[str, Callable[[], AbstractContextManager[object]]]] = [
+    ("inference mode is on", torch.inference_mode),
+    ("gradients are switched off", torch.no_grad),
+    ("autocast is on", lambda: torch.autocast("cpu")),
+    ("anomaly detection is on", torch.autograd.detect_anomaly),
+    ("new tensors are not on the CPU", lambda: torch.device("meta")),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+@pytest.mark.parametrize(("words", "altered"), STATES, ids=[words for words, _ in STATES])
+def test_an_altered_state_is_named(words: str, altered: Callable[[], AbstractContextManager[object]]) -> None:
+    assert altered_state() is None
+    with altered():
+        assert words in str(altered_state())
+    assert altered_state() is None
+
+
 @pytest.mark.parametrize(
-    ("statement", "words"),
+    ("source", "status"),
     [
-        ("torch.set_grad_enabled(False)", "gradients are switched off"),
-        ("torch.set_default_device('meta')", "new tensors are not on the CPU"),
-        ("torch.set_flush_denormal(True)", "subnormal numbers count as 0"),
-        ("torch.set_anomaly_enabled(True)", "anomaly detection is on"),
-        ("torch.set_autocast_enabled('cpu', True)", "autocast is on"),
-        (
-            "torch.held = torch.inference_mode(); torch.held.__enter__()",
-            "inference mode is on",
-        ),
+        ("torch.set_flush_denormal(True)", 4),
+        ("def pytest_runtest_teardown():\n    torch.set_grad_enabled(False)", 1),
     ],
+    ids=["before", "during"],
 )
-@pytest.mark.parametrize("when", ["before", "during"])
-def test_an_altered_process_gives_no_verdict(tmp_path: Path, statement: str, words: str, when: str) -> None:
-    if when == "before":
-        source = f"import torch\n{statement}\n"
-    else:
-        source = f"import torch\n\ndef pytest_runtest_teardown():\n    {statement}\n"
-    (tmp_path / "altering.py").write_text(source)
+def test_an_altered_process_gives_no_verdict(tmp_path: Path, source: str, status: int) -> None:
+    (tmp_path / "altering.py").write_text(f"import torch\n{source}\n")
     run = run_at(ROOT, VALUE, "-p", "altering", path=tmp_path)
-    if when == "before":
-        assert run.returncode == 4
-        (line,) = (line for line in run.stderr.splitlines() if line)
-    else:
-        assert run.returncode == 1
-        lines = [line for line in run.stdout.splitlines() if line.startswith("ERROR")]
-        line = lines[0]
-        assert len(lines) == 2  # the first test was run before
-    assert f"{words} in the whole process" in line
+    assert run.returncode == status
+    lines = [line for line in (run.stderr + run.stdout).splitlines() if line.startswith("ERROR")]
+    assert len(lines) == (1 if status == 4 else 2)  # during the run, the first test came before
+    assert "in the whole process, so no verdict means anything" in lines[0]
 
 
 @pytest.mark.parametrize(
