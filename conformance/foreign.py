@@ -172,7 +172,8 @@ def watch_for_interrupts(terminates: bool = False) -> Callable[[], None]:
         before = {number: now for number, now in wanted.items() if signal.getsignal(number) == now}
         for number in before:
             signal.signal(number, _interrupt)
-        _watched = _watched or signal.SIGINT in before
+        # Where the signal is ignored, as in the background of a shell, no KeyboardInterrupt is a person's.
+        _watched = _watched or signal.SIGINT in before or signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
     def restore() -> None:
         for number, handler in before.items():

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from conformance import scripts, test_corners, test_divergences, test_laws, test_support, watch
+from conformance import foreign, scripts, test_corners, test_divergences, test_laws, test_support, watch
 from conformance.candidates import candidates
 from conformance.cells import Cell
 from conformance.corners import places
@@ -335,8 +335,9 @@ def test_what_runs_torch_is_noted_before(what: str, monkeypatch: pytest.MonkeyPa
 
     def huber_loss(*args: Any, **options: Any) -> None:
         assert noted, "torch runs and nothing was noted"
-        raise KeyboardInterrupt  # which nobody takes for an answer
+        raise KeyboardInterrupt  # which nobody takes for an answer, if it may be a person's
 
+    monkeypatch.setattr(foreign, "_watched", False)
     monkeypatch.setattr(watch, "note", noted.append)
     monkeypatch.setattr(torch.nn.functional, "huber_loss", huber_loss)
     monkeypatch.setattr(torch.nn.HuberLoss, "forward", huber_loss)

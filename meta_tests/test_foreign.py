@@ -324,12 +324,24 @@ def test_a_refusal_is_a_line_in_whatever_words(monkeypatch: pytest.MonkeyPatch, 
     assert str(skipped.value) in ("NotImplementedError", r"\ud800", "no")
 
 
-def test_ctrl_c_interrupts_an_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
-    foreign.watch_for_interrupts()
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_ctrl_c_interrupts_an_implementation(
+    monkeypatch: pytest.MonkeyPatch, handler: Callable[..., Any] | signal.Handlers
+) -> None:
+    before = signal.signal(signal.SIGINT, handler)
+    monkeypatch.setattr(foreign, "_watched", False)
     monkeypatch.setattr(foreign, "_interrupted", False)
-    put(monkeypatch, calling(os.kill, os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        value(CELL, Tally(), 0)
+    try:
+        foreign.watch_for_interrupts()
+        put(monkeypatch, raising(KeyboardInterrupt()))
+        with pytest.raises(pytest.fail.Exception, match="raised KeyboardInterrupt"):
+            value(CELL, Tally(), 0)
+        if handler is not signal.SIG_IGN:
+            put(monkeypatch, calling(os.kill, os.getpid(), signal.SIGINT))
+            with pytest.raises(KeyboardInterrupt):
+                value(CELL, Tally(), 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_exceptions_in_a_circle_are_told() -> None:
