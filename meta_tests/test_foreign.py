@@ -333,9 +333,10 @@ def test_ctrl_c_interrupts_an_implementation(
     monkeypatch.setattr(foreign, "_interrupted", False)
     try:
         foreign.watch_for_interrupts()
-        put(monkeypatch, raising(KeyboardInterrupt()))
-        with pytest.raises(pytest.fail.Exception, match="raised KeyboardInterrupt"):
-            value(CELL, Tally(), 0)
+        with monkeypatch.context() as patch:
+            put(patch, raising(KeyboardInterrupt()))
+            with pytest.raises(pytest.fail.Exception, match="raised KeyboardInterrupt"):
+                value(CELL, Tally(), 0)
         if handler is not signal.SIG_IGN:
             put(monkeypatch, calling(os.kill, os.getpid(), signal.SIGINT))
             with pytest.raises(KeyboardInterrupt):
