@@ -92,7 +92,7 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def functional(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor:
-    """Call the functional: torch's, or what is under test in its place.
+    """Call the functional of the losses under test.
 
     Raises:
         UnfitError: it returns something else than numbers in the type and on the device of the arguments.

@@ -82,7 +82,7 @@ def _answer(function: Callable[[], object], to: int) -> None:
         signal.alarm(SECONDS)
         try:
             result = function()
-        except BaseException:  # a failed check is no crash, and another test tells it
+        except BaseException:  # a failed check is no crash, and the run has reported it
             result = None
         os.write(to, pickle.dumps(result))
     finally:

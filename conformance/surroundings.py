@@ -103,4 +103,9 @@ def guard_exit() -> Callable[[], None]:
         end(status)
 
     os._exit = exit_with_a_line  # type: ignore[assignment]  # it does not return, either
-    return lambda: setattr(os, "_exit", end)
+
+    def restore() -> None:
+        os._exit = end
+        os.close(told)
+
+    return restore

@@ -50,25 +50,30 @@ def pytest_report_header():
 """
 
 
+def environment(**variables: str) -> dict[str, str]:
+    """The variables of this process without pytest's, and others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return kept | variables
+
+
 def run_at(
     folder: Path, *options: str, path: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run some value tests from a folder, with variables of the environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment = {**kept, "PYTHONPATH": str(path or ""), **variables}
-    return run_pytest([*FEW, *options], folder, environment, seconds=200)
+    return run_pytest(
+        [*FEW, *options], folder, environment(PYTHONPATH=str(path or ""), **variables), seconds=200
+    )
 
 
 @pytest.mark.parametrize("flags", [["-O"], ["-OO", "-W", "error"]], ids=" ".join)
 def test_python_without_assertions_still_finds_faults(tmp_path: Path, flags: list[str]) -> None:
     (tmp_path / "broken_torch.py").write_text(BROKEN)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     tests = [VALUE, str(ROOT / "conformance/test_completeness.py"), "--loss", "huber_loss"]
     command = [sys.executable, *flags, "-m", "pytest", *FEW, *tests, "-p", "broken_torch"]
     run = subprocess.run(
         command,
         cwd=ROOT,
-        env={**kept, "PYTHONPATH": str(tmp_path)},
+        env=environment(PYTHONPATH=str(tmp_path)),
         capture_output=True,
         text=True,
         timeout=200,
@@ -186,7 +191,6 @@ def test_what_pytest_passes_without_running_it_is_not_tested(tmp_path: Path) -> 
 @pytest.mark.parametrize("variable", ["TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE"])
 def test_a_compiler_that_is_off_is_not_tested(variable: str) -> None:
     tests = str(ROOT / "conformance/test_ways.py")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     command = [
         sys.executable,
         "-m",
@@ -199,7 +203,7 @@ def test_a_compiler_that_is_off_is_not_tested(variable: str) -> None:
         tests,
     ]
     run = subprocess.run(
-        command, cwd=ROOT, env={**kept, variable: "1"}, capture_output=True, text=True, timeout=200
+        command, cwd=ROOT, env=environment(**{variable: "1"}), capture_output=True, text=True, timeout=200
     )
     assert run.returncode == NOT_TESTED, run.stdout
     assert "torch.compile compiles nothing in this process" in run.stdout

@@ -185,10 +185,11 @@ class Recorder(Plan):
         if not (of_bits and found.get("digest")):
             found |= {"digest": "", "prints": ""}
         reasons = said["ending"] + said["drift"]
-        verdict = _verdict(report, bool(found["known"]))
-        if report.passed and not found.get("examples", 1):  # some plugin has a test pass without running it
-            verdict = {"outcome": "not tested", "reason": "no example was run"}
-        verdict = verdict | ({"reason": reasons[0]} if reasons else {})
+        # Some plugin may have a test pass without running it.
+        idle = report.passed and not found.get("examples", 1)
+        nothing = {"outcome": "not tested", "reason": "no example was run"}
+        verdict = nothing if idle else _verdict(report, bool(found["known"]))
+        verdict |= {"reason": reasons[0]} if reasons else {}
         name = self._own(report.nodeid) or report.nodeid
         where: dict[str, Any] = {**coordinates(name, self.record.devices)}
         side = next(iter(said["side"]), None)

@@ -59,7 +59,7 @@ def _tested(cell: Cell) -> float:
 
 
 def shortage(record: Record, required: float) -> list[str]:
-    """What to tell of each device of which a smaller share than required got a verdict."""
+    """A line for each device that got verdicts for less than the required share of its cells."""
     told = []
     for device, share in shares(record).items():
         if share < required:
