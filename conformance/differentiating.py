@@ -41,6 +41,13 @@ class Expected:
     along: Tracked | None
     value: Array
 
+    def undefined(self, truth: Tracked) -> bool | Array:
+        """Which elements of a derivative nothing defines, as they are of a result that is nan."""
+        none = np.isnan(self.value)
+        if not np.any(none):
+            return False
+        return np.isnan(np.asarray(truth.value)) if none.ndim else True
+
     def derivative(self, name: str) -> Tracked:
         """The second derivative by an argument, or the one "along" the tangents."""
         if name == "along" and self.along is not None:
@@ -77,19 +84,24 @@ def expect_derivatives(
     result = result if isinstance(result, Variable) else Variable(result)
     first = dict(zip(names, gradients(result, direction, list(inner.values()))))
     if not twice:
-        return Expected(upstream, {n: in_any_order(g) for n, g in first.items()}, {}, {}, None, value)
+        return Expected(upstream, {n: _settled(g) for n, g in first.items()}, {}, {}, None, value)
     tangents = _tangents(differentiation, {name: given[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
     *second, along = gradients(slope, numbers(np.ones(()), form), [*outer, direction])
     return Expected(
         upstream,
-        {name: in_any_order(gradient.value) for name, gradient in first.items()},
+        {name: _settled(gradient.value) for name, gradient in first.items()},
         tangents,
-        {name: in_any_order(gradient) for name, gradient in zip(names, second)},
-        in_any_order(along),
+        {name: _settled(gradient) for name, gradient in zip(names, second)},
+        _settled(along),
         value,
     )
+
+
+def _settled(derivative: Any) -> Any:
+    """Allow a bound for it that factors are multiplied in another order; other numbers know of that already."""
+    return in_any_order(derivative) if isinstance(derivative, Tracked) else derivative
 
 
 def _tangents(differentiation: Differentiation, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:

@@ -41,14 +41,20 @@ class Outcome:
             ended.
         classes: names of the exception's class and of those it is derived from.
         message: the first line of what the exception says.
+        shape: of what it returned, if it did.
+        dtype: likewise.
     """
 
     gives: float | str
     classes: tuple[str, ...] = ()
     message: str = ""
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
 
     def __str__(self) -> str:
         """What a person reads of it."""
+        if self.dtype:
+            return f"{self.gives} of shape {self.shape} in {self.dtype}"
         return f"{self.gives}: {self.message}" if self.message else str(self.gives)
 
 
@@ -65,7 +71,9 @@ def attempt(call: str, device: str) -> Outcome:
             exec("\n".join(statements), names)
             result = eval(expression, names)
             # Devices that work on their own tell of an error only when they are asked for the number.
-            return Outcome(complex(result.detach().sum().item()).real)
+            number = complex(result.detach().sum().item()).real
+            dtype = str(result.dtype).removeprefix("torch.")
+            return Outcome(number, shape=tuple(result.shape), dtype=dtype)
     except Exception as error:
         classes = tuple(cls.__name__ for cls in type(error).__mro__)
         return Outcome(classes[0], classes, message_of(error))
@@ -112,7 +120,7 @@ def _read(journal: Path) -> tuple[list[str], dict[str, Outcome]]:
     """The calls that were begun, and the outcomes of those that ended."""
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     ended = {
-        line["call"]: Outcome(**{**line["outcome"], "classes": tuple(line["outcome"]["classes"])})
+        line["call"]: Outcome(**line["outcome"] | {n: tuple(line["outcome"][n]) for n in ("classes", "shape")})
         for line in lines
         if "outcome" in line
     }

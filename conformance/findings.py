@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from reference import FORMATS
 
 from .divergences import DIVERGENCES, Divergence
-from .divergences.record import KINDS, OF
+from .divergences.record import KINDS, OF, Witness
 from .losses import LOSSES
 from .scripts import commented, imports
 
@@ -83,14 +83,14 @@ def _devices(record: Divergence) -> str:
     return " and ".join(record.devices) if record.devices else "not special to a device"
 
 
-def script(record: Divergence, got: object = None) -> str:
+def script(witness: Witness, got: object = None) -> str:
     """Plain torch code that shows a divergence, ready to paste.
 
     Args:
-        record: of the divergence.
-        got: what its witness gives; by default what the record says.
+        witness: of the divergence.
+        got: what it gives; by default what the record says.
     """
-    *statements, expression = record.witness.split("\n")
-    told = f"{record.gives if got is None else got}; right is {record.truth}"
+    *statements, expression = witness.code.split("\n")
+    told = f"{witness.gives if got is None else got}; right is {witness.truth}"
     code = [*statements, *commented(f"print(float({expression}))", told)]
     return "\n".join([*imports(code), "", *code])

@@ -10,12 +10,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from reference import Array, Format, Tracked, tracked
+from reference import Array, Format, Tracked, tracked, weights_as_masks
 from strategies import Case, Distance, is_real
 
 from .losses import Loss
 
-Numbering: TypeAlias = Callable[[Array, Format], Tracked]
+Numbering: TypeAlias = Callable[[Array, Format], Any]
+# The arguments that are weights.
+WEIGHTS = ("weight", "pos_weight")
 
 
 def expect(loss: Loss, case: Case) -> Tracked:
@@ -23,6 +25,24 @@ def expect(loss: Loss, case: Case) -> Tracked:
     result = loss.oracle(**oracle_arguments(case))
     # A result that depends on no real argument (no frame in any sequence) is exact.
     return result if isinstance(result, Tracked) else tracked(result, case.format)
+
+
+@np.errstate(all="ignore")
+def conforms_as_masked(loss: Loss, case: Case, observed: Array, expected: Tracked) -> Array | bool:
+    """Which of torch's numbers conform if a weight of 0 is a mask, of which 0 times infinity makes 0.
+
+    The oracle takes weights for factors. Nothing documents which they are, so that both conform.
+
+    Args:
+        loss, case: what was called.
+        observed: float64, the shape of `expected`.
+        expected: what the oracle says.
+    """
+    weights = [case.arguments.get(name) for name in WEIGHTS]
+    if not np.any(np.isnan(expected.value)) or not any(w is not None and np.any(w == 0) for w in weights):
+        return False
+    with weights_as_masks():
+        return np.asarray(ratios(observed, expect(loss, case)) <= 1)
 
 
 def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]:
@@ -56,7 +76,6 @@ class Worst:
         ratio: error / bound; nan where there is nothing to compare, inf beyond comparison.
         index: where it is.
         expected, bound, observed: what was expected there, give or take what, and what came.
-        overflows: whether an intermediate result of the formula is beyond the range of the format.
     """
 
     conforms: bool
@@ -65,7 +84,6 @@ class Worst:
     expected: float = 0.0
     bound: float = 0.0
     observed: float = 0.0
-    overflows: bool = False
 
     @property
     def subscript(self) -> str:
@@ -83,11 +101,36 @@ class Worst:
 
 
 @np.errstate(all="ignore")  # infinities and nans are compared, not computed with
-def judge(observed: Array, expected: Tracked, excused: Array | bool = False) -> Worst:
-    """Compare torch's numbers with the oracle's.
+def ratios(observed: Array, expected: Tracked, excused: Array | bool = False) -> Array:
+    """The error / bound of each of torch's numbers; up to 1 conforms, inf is beyond comparison.
 
     A finite expected value wants a finite number within the bound, or an infinity where a finite bound
     allows a number that rounds to one. An infinite value wants that infinity, nan wants nan.
+
+    Args:
+        observed: float64, the shape of `expected`.
+        expected: the oracle's value with its bound.
+        excused: elements that are not looked at; their ratio is 0.
+    """
+    value = np.asarray(expected.value)
+    got = observed.astype(value.dtype)
+    bound = _certain(expected)
+    form = expected.format
+    # Half a spacing above the largest number, from where on rounding gives infinity.
+    edge = np.ldexp(value.dtype.type(2) - form.unit_roundoff, form.max_exponent - 1)
+    reach = np.where(np.isfinite(bound), bound, 0)  # an unbounded error is no reason for an infinity
+    may_overflow = np.where(got > 0, value + reach, reach - value) >= edge
+    agrees = excused | (got == value) | (np.isnan(got) & np.isnan(value)) | (np.isinf(got) & may_overflow)
+    comparable = np.isfinite(got) & np.isfinite(value)
+    return np.asarray(np.where(agrees, 0, np.where(comparable, np.abs(got - value) / bound, np.inf)))
+
+
+def _certain(expected: Tracked) -> Array:
+    return np.where(np.isnan(expected.bound), np.inf, expected.bound)
+
+
+def judge(observed: Array, expected: Tracked, excused: Array | bool = False) -> Worst:
+    """Compare torch's numbers with the oracle's: the one that is farthest off.
 
     Args:
         observed: float64, the shape of `expected`.
@@ -96,27 +139,16 @@ def judge(observed: Array, expected: Tracked, excused: Array | bool = False) -> 
     """
     if observed.size == 0:
         return Worst(True, 0.0)
-    value = np.asarray(expected.value)
-    got = observed.astype(value.dtype)
-    bound = np.where(np.isnan(expected.bound), np.inf, expected.bound)
-    form = expected.format
-    # Half a spacing above the largest number, from where on rounding gives infinity.
-    edge = np.ldexp(value.dtype.type(2) - form.unit_roundoff, form.max_exponent - 1)
-    reach = np.where(np.isfinite(bound), bound, 0)  # an unbounded error is no reason for an infinity
-    may_overflow = np.where(got > 0, value + reach, reach - value) >= edge
-    agrees = excused | (got == value) | (np.isnan(got) & np.isnan(value)) | (np.isinf(got) & may_overflow)
-    comparable = np.isfinite(got) & np.isfinite(value)
-    ratio = np.where(agrees, 0, np.where(comparable, np.abs(got - value) / bound, np.inf))
+    ratio = ratios(observed, expected, excused)
     index = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
     worst = float(ratio[index])
     return Worst(
         worst <= 1,
         worst,
         tuple(int(i) for i in index),
-        float(value[index]),
-        float(bound[index]),
-        float(got[index]),
-        bool(expected.peak[index] > form.max),
+        float(np.asarray(expected.value)[index]),
+        float(_certain(expected)[index]),
+        float(observed[index]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .cells import Cell
-from .divergences import Divergence
+from .divergences.record import Showing
 from .implementation import TORCH, under_test
 from .losses import LOSSES, Loss, find_loss
 from .options import PLAIN
@@ -53,7 +53,7 @@ def split(config: pytest.Config, items: list[pytest.Item]) -> tuple[list[pytest.
         params = list(callspec.params.values()) if callspec else []
         ways_of = (getattr(value, "way", None) for value in params)
         way = next((value.name for value in ways_of if isinstance(value, Way)), PLAIN)
-        of_any = under_test() is TORCH or any(isinstance(value, Cell | Divergence) for value in params)
+        of_any = under_test() is TORCH or any(isinstance(value, Cell | Showing) for value in params)
         wanted = way in ways if ways else way not in left_out
         wanted = wanted and (chosen is None or _is_about(item, params, chosen))
         (kept if of_any and wanted else dropped).append(item)

@@ -14,9 +14,9 @@ import torch
 
 from . import watch
 from .disposable import attempt_apart
-from .divergences import IN_FORCE, Divergence
+from .divergences import IN_FORCE
 from .divergences.checking import problem_of
-from .divergences.record import near
+from .divergences.record import Showing, near, showings
 from .findings import script
 from .foreign import contained
 from .implementation import TORCH, Untested, under_test
@@ -50,8 +50,8 @@ def run(witness: str) -> float | str:
 def dangerous_witnesses() -> dict[str, float | str]:
     """What the witnesses give that may read out of bounds, in a process of their own."""
     dangerous = {row.call for row in ROWS if row.dangerous}
-    here = [record for record in IN_FORCE if hasattr(torch.nn.functional, record.loss)]
-    calls = [record.witness for record in here if record.witness in dangerous]
+    here = [showing for showing in showings(IN_FORCE) if hasattr(torch.nn.functional, showing.loss)]
+    calls = [showing.witness.code for showing in here if showing.witness.code in dangerous]
     with tempfile.TemporaryDirectory() as folder:
         outcomes = attempt_apart(calls, "cpu", Path(folder, "journal"))
     return {call: outcome.gives for call, outcome in outcomes.items()}
@@ -59,47 +59,48 @@ def dangerous_witnesses() -> dict[str, float | str]:
 
 # Where nothing is on record, there is a test that is not run rather than none, which would be an error.
 NOTHING = pytest.param(None, id="nothing", marks=pytest.mark.skip("no divergence is on record"))
-records = pytest.mark.parametrize("record", IN_FORCE or [NOTHING], ids=lambda record: record.id)
+shown = pytest.mark.parametrize("showing", showings(IN_FORCE) or [NOTHING], ids=str)
 
 
-@records
-def test_witness_still_diverges(record: Divergence) -> None:
+@shown
+def test_witness_still_diverges(showing: Showing) -> None:
     """The witness gives what the record says."""
-    here = under_test().name
-    if not hasattr(under_test().F, record.loss):
-        pytest.skip(f"{here} has no {record.loss}")
+    record, code, here = showing.record, showing.witness.code, under_test().name
+    if not hasattr(under_test().F, showing.loss):
+        pytest.skip(f"{here} has no {showing.loss}")
     if record.absent:
         pytest.skip(record.absent)
-    apart = record.of == "invalid call" and under_test() is TORCH
+    apart = showing.of == "invalid call" and under_test() is TORCH
     dangerous = dangerous_witnesses() if apart else {}
-    got = dangerous[record.witness] if record.witness in dangerous else run(record.witness)
+    got = dangerous[code] if code in dangerous else run(code)
     problem = ""
     if not record.current:
-        problem = f"back in {here}: widen the record's range" if shows(record, got) else ""
-    elif is_fixed(record, got):
+        problem = f"back in {here}: widen the record's range" if shows(showing, got) else ""
+    elif is_fixed(showing, got):
         problem = f"fixed in {here}: close the record's range with until"
-    elif not shows(record, got):
-        told = f"{here} gives {got}, neither {record.gives} as on record nor {record.truth}"
-        problem = f"{told}: describe the record anew"
+    elif not shows(showing, got):
+        right = f"neither {showing.witness.gives} as on record nor {showing.witness.truth}"
+        problem = f"{here} gives {got}, {right}: describe the record anew"
     if problem:
-        pytest.fail(f"{record.id}: {problem}{section(script(record, got).splitlines())}", pytrace=False)
+        lines = script(showing.witness, got).splitlines()
+        pytest.fail(f"{showing}: {problem}{section(lines)}", pytrace=False)
 
 
-def shows(record: Divergence, got: float | str) -> bool:
+def shows(showing: Showing, got: float | str) -> bool:
     """Whether what a witness gives is what the record says; what it reads from elsewhere may be anything."""
-    elsewhere = (record.of, record.kind) == ("invalid call", "uninitialised")
-    return not _is_exception(got) if elsewhere else near(got, record.gives)
+    elsewhere = (showing.of, showing.record.kind) == ("invalid call", "uninitialised")
+    return not _is_exception(got) if elsewhere else near(got, showing.witness.gives)
 
 
-def is_fixed(record: Divergence, got: float | str) -> bool:
+def is_fixed(showing: Showing, got: float | str) -> bool:
     """Whether what a witness gives is right."""
-    return near(got, record.truth) or (record.of == "invalid call" and _is_exception(got))
+    return near(got, showing.witness.truth) or (showing.of == "invalid call" and _is_exception(got))
 
 
-@records
-def test_record_is_a_divergence(record: Divergence) -> None:
+@shown
+def test_record_is_a_divergence(showing: Showing) -> None:
     """What torch gives is not the truth, and each field of the record has a meaning."""
-    assert problem_of(record) is None
+    assert problem_of(showing.record) is None
 
 
 def _is_exception(got: float | str) -> bool:

@@ -16,7 +16,7 @@ from .differentiating import Expected, differentiate, expect_derivatives, go_bac
 from .evidence import KIND, RESULT, Evidence, Problem, changed, differing, raises
 from .judging import Worst
 from .mismatch import GradientMismatch
-from .running import Arguments, to_numpy
+from .running import Arguments, skip_undocumented, to_numpy
 from .tally import Tally
 from .verdict import check_numbers, excuse
 
@@ -54,6 +54,7 @@ def check_gradient(
         )
         first, second = go_back_twice(given, wanted, result, upstream)
     except Exception as error:  # whatever torch raises on a valid call is a mismatch
+        skip_undocumented(example.case, error)
         excuse(_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)
         return
     for name in wanted:
@@ -70,7 +71,8 @@ def check_gradient(
         problem = Problem(f"a gradient by {name} outside the derived bound", RESULT)
         tell = partial(_mismatch, cell, example, expected, name, problem, got=got)
         truth = expected.gradients[name]
-        check_numbers(got, truth, tell, tally, False if defined_everywhere else np.isnan(truth.value))
+        undefined = expected.undefined(truth)
+        check_numbers(got, truth, tell, tally, undefined | (not defined_everywhere) & np.isnan(truth.value))
 
 
 def _mismatch(

@@ -53,10 +53,10 @@ def problem(row: Invalid, device: str, outcome: Outcome, record: Callable[[str, 
     """What is wrong with an outcome, or None where it conforms or is on record, and then it is counted."""
     if conforms(row, outcome):
         return None
-    known = on_record(row, device)
+    known = on_record(row, device, outcome=outcome)
     if known is None:
         return explain(row, device, outcome)
-    record("known", known.id)
+    record("known", known.name(row.loss))
     return None
 
 
@@ -131,9 +131,9 @@ def test_mixed_dtypes(row: Promotion, device: str, take_note: Callable[[str, obj
     refused = isinstance(outcome.gives, str) and "RuntimeError" in outcome.classes
     if refused or outcome.gives in row.allowed:
         return
-    known = on_record(row, device)
+    known = on_record(row, device, outcome=outcome)
     if known is None:
         bits = " or ".join(map(str, sorted(row.allowed)))
         text = f"{row.loss}, {row.violation}, {device}: {outcome} bits, not {bits}, and no RuntimeError"
         pytest.fail(text + script(row.call, device, str(outcome)), pytrace=False)
-    take_note("known", known.id)
+    take_note("known", known.name(row.loss))

@@ -72,7 +72,9 @@ class Refusals:
         tensors = [name for name, text in given.items() if isinstance(evaluated(text), torch.Tensor)]
         listed = ", ".join(f"{name}={name if name in tensors else text}" for name, text in given.items())
         passed = ", ".join(self.way.passing(name, given[name]) for name in tensors)
-        result = f"way({passed})" if self.way.data else f"torch.zeros(way({passed}).shape)"
+        result = f"way({passed})"
+        if not self.way.data:
+            result = f"(lambda got: torch.zeros(got.shape, dtype=got.dtype))({result})"
         lines = self.way.defining(self.loss.name, tensors, f"F.{self.loss.name}({listed})")
         return "\n".join([*lines, result])
 
@@ -101,7 +103,7 @@ def test_invalid_calls_by_way(
     wrong = []
     for row, call in calls.items():
         outcome = outcomes[call] if call in outcomes else attempt(call, device)
-        known = on_record(row, device, refusals.way.name)
+        known = on_record(row, device, refusals.way.name, outcome)
         # What stands in for kernels is written in Python, where an assertion refuses as well as an error.
         refused = conforms(row, outcome) or "AssertionError" in outcome.classes
         if refused or (row.or_gives is not None and not outcome.classes):
@@ -110,7 +112,7 @@ def test_invalid_calls_by_way(
             text = f"{row} ({refusals.way}), {device}: {outcome}, and the plain call is refused"
             wrong.append(text + script(call, device, str(outcome)))
         else:
-            take_note("known", known.id)
+            take_note("known", known.name(row.loss))
     if wrong:
         pytest.fail(f"{len(wrong)} of {len(calls)} calls\n\n" + "\n".join(wrong), pytrace=False)
     # That all are refused says something only of a way that takes a valid call.

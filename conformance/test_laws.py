@@ -94,7 +94,7 @@ def known_divergences(instance: Instance, claim: Claim) -> list[str]:
         cell = replace(instance, loss=LOSSES[case.loss])
         mismatch = find_mismatch(cell, case)
         record = None if mismatch is None else covering(mismatch)
-        known += [] if record is None else [record[0].id]
+        known += [] if record is None else [record[0].name(case.loss)]
     return list(dict.fromkeys(known))
 
 

@@ -19,7 +19,7 @@ from .evidence import RESULT, SHAPE, Problem, raises
 from .implementation import Untested
 from .judging import Worst
 from .mismatch import SecondMismatch
-from .running import to_numpy
+from .running import skip_undocumented, to_numpy
 from .tally import Tally
 from .verdict import check_numbers, excuse
 
@@ -60,6 +60,7 @@ def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
             refused.append(str(untested))
             continue
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
+            skip_undocumented(case, error)
             excuse(_mismatch(cell, example, expected, way, "along", raises(error)), tally)
             continue
         for name, derivative in got.items():
@@ -92,9 +93,8 @@ def check_derivative(
     what = "along the tangents" if name == "along" else f"twice, the second time by {name},"
     problem = Problem(f"a derivative {what} outside the derived bound", RESULT)
     tell = partial(_mismatch, cell, example, expected, way, name, problem, got=got)
-    # What a result that is nan changes by is as little defined as the result.
-    known = np.isnan(expected.value) if name == "along" else False
-    check_numbers(got, truth, tell, tally, known)
+    undefined = np.isnan(expected.value) if name == "along" else expected.undefined(truth)
+    check_numbers(got, truth, tell, tally, undefined)
 
 
 def _mismatch(

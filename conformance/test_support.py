@@ -77,7 +77,7 @@ def test_forward_mode_by_a_refused_argument(loss: Loss, argument: str) -> None:
         return is_refused(loss, argument, case) and bool(expected_of(case).derivative("along").value != 0)
 
     case = simplest(loss, changes)
-    expected = expected_of(case)
+    expected, example = expected_of(case), Differentiation(case, ones, ones, 0)
     try:
         along = to_numpy(differentiate_forward(loss, case, "cpu", [argument], expected))
     except NotImplementedError:
@@ -86,7 +86,7 @@ def test_forward_mode_by_a_refused_argument(loss: Loss, argument: str) -> None:
     worst = judge(along, truth)
     mismatch = SecondMismatch(
         loss, case, "cpu", "jvp", f"a derivative along {argument} outside the derived bound", worst, along,
-        argument="along", upstream=expected.upstream, expected=truth, tangents=expected.tangents,
+        argument="along", differentiation=example, upstream=expected.upstream, expected=truth, tangents=expected.tangents,
     )  # fmt: skip
     if not worst.conforms and covering(mismatch) is None:
         pytest.fail(mismatch.explain(), pytrace=False)

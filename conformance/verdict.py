@@ -10,7 +10,7 @@ import pytest
 from reference import Array, Tracked
 
 from .divergences import covering
-from .judging import Worst, judge
+from .judging import Worst, judge, ratios
 from .mismatch import Mismatch
 from .tally import Tally
 
@@ -30,7 +30,7 @@ def excuse(mismatch: Mismatch, tally: Tally) -> bool | Array:
         # Not what torch raised, if it did, which the explanation tells.
         raise pytest.fail.Exception(mismatch.explain(), pytrace=False) from None
     record, elements = found
-    tally.meet(record.id)
+    tally.meet(record.name(mismatch.loss.name))
     return elements
 
 
@@ -39,7 +39,7 @@ def check_numbers(
     truth: Tracked,
     tell: Callable[[Worst], Mismatch],
     tally: Tally,
-    known: Array | bool = False,
+    settled: Array | bool = False,
 ) -> None:
     """Check numbers element by element, past those that are known to diverge.
 
@@ -48,17 +48,19 @@ def check_numbers(
         truth: the oracle's.
         tell: makes a mismatch of the element that is farthest off.
         tally: where known divergences and the worst error / bound are counted.
-        known: elements that are not looked at.
+        settled: elements that are not judged, but whose bits are noted.
 
     Raises:
         pytest.fail.Exception: an element is outside its bound and no divergence on record covers it.
     """
     __tracebackhide__ = True
-    worst = judge(got, truth, known)
+    known: Array | bool = False
+    worst = judge(got, truth, settled)
+    wrong = True if worst.conforms else ratios(got, truth, settled) > 1
     while not worst.conforms:
-        known = known | excuse(tell(worst), tally)
-        worst = judge(got, truth, known)
-    note(worst, got, truth, tell, tally, known)
+        known = known | (excuse(tell(worst), tally) & wrong)  # what is right needs no excuse
+        worst = judge(got, truth, settled | known)
+    note(worst, got, truth, tell, tally, known, settled)
 
 
 def note(
@@ -68,6 +70,7 @@ def note(
     tell: Callable[[Worst], Mismatch],
     tally: Tally,
     known: Array | bool = False,
+    settled: Array | bool = False,
 ) -> None:
     """Have a tally note numbers that conform: how far off they are, and their bits.
 
@@ -77,8 +80,9 @@ def note(
         truth: the oracle's.
         tell: makes a mismatch of an element.
         tally: notes them.
-        known: elements that are not looked at.
+        known: elements that are known to diverge.
+        settled: elements that were not judged.
     """
     tally.measure(worst.ratio)
-    tally.note_bits(got, known)
-    tally.note_errors(got, truth, known, lambda index: tell(replace(worst, index=index)).place())
+    tally.note_bits(got)
+    tally.note_errors(got, truth, known | settled, lambda index: tell(replace(worst, index=index)).place())

@@ -2,7 +2,8 @@
 
 The functions take and return arrays and have the names, parameters, order and defaults of
 ``torch.nn.functional``, without the deprecated ``size_average`` and ``reduce``. Called with `Tracked`
-arrays they return the value together with a bound on its rounding error.
+arrays they return the value together with a bound on its rounding error; with `Stepped` arrays all that a
+computation in a format may give, inf and nan included.
 """
 
 from .binary import (
@@ -30,9 +31,10 @@ from .embedding import (
     triplet_margin_with_distance_loss,
 )
 from .formats import FORMATS, Format
-from .reduction import REDUCTIONS
+from .reduction import REDUCTIONS, weights_as_masks
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .sequence import ctc_loss
+from .stepped import Stepped, stepped
 from .tracked import Tracked, tracked
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "REDUCTIONS",
     "Array",
     "Format",
+    "Stepped",
     "Tracked",
     "Variable",
     "binary_cross_entropy",
@@ -64,7 +67,9 @@ __all__ = [
     "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
+    "stepped",
     "tracked",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "weights_as_masks",
 ]

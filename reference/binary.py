@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, constant, total, with_derivative_of, with_pull
-from .reduction import reduce, weighed
-from .validation import broadcastable, optional_real, real, require, same_shape, signs
+from .dispatch import Array, constant, product, total, with_derivative_of, with_error_of, with_pull
+from .reduction import expected, reduce, weighed
+from .validation import broadcastable, option, optional_real, real, require, same_shape, signs
 
 
 def sigmoid(x: Array) -> Array:
@@ -88,7 +88,7 @@ def binary_cross_entropy_with_logits(
     """Cross entropy of the probabilities sigma(x).
 
         l = -w (p y log sigma(x) + (1 - y) log(1 - sigma(x)))
-          =  w ((1 - y) x - (1 + (p - 1) y) log sigma(x))
+          =  w (p y softplus(-x) + (1 - y) softplus(x))
 
     Args:
         input: x, logits, any shape.
@@ -101,13 +101,15 @@ def binary_cross_entropy_with_logits(
         The shape of `input` for "none", else 0-d.
 
     Raises:
-        ValueError: shapes do not fit, or an unknown reduction.
+        ValueError: shapes do not fit, a target is outside [0, 1] or nan, or an unknown reduction.
 
-    Source: torch.nn.BCEWithLogitsLoss; log(1 - sigma(x)) = log sigma(x) - x.
+    Source: torch.nn.BCEWithLogitsLoss, which promises the log-sum-exp trick: in the second form nothing
+    cancels, so that a confident right answer keeps its small loss.
     """
     x, y = real("input", input), real("target", target)
     w, p = optional_real("weight", weight), optional_real("pos_weight", pos_weight)
     same_shape(input=x, target=y)
+    require(bool(np.all((y >= 0) & (y <= 1))), "target must lie in [0, 1]")
     p = None if p is None else _fitted("pos_weight", p, x)
 
     def plain() -> Array:
@@ -115,13 +117,14 @@ def binary_cross_entropy_with_logits(
         result: Array = total(positives, 1, -y) * softplus(x) - positives * x
         return result
 
-    log_p = log_sigmoid(x)
-    # The same function twice. The value is promised to be stable where sigma(x) is near 0 or 1; of the
-    # derivative, sigma(x) - y, that is not.
-    stable = (1 - y) * x - (log_p if p is None else (1 + (p - 1) * y) * log_p)
-    # At an infinite logit the difference of infinities is none; the limit is that of the documented formula.
-    limit = -(weighed(y if p is None else p * y, log_p) + weighed(1 - y, log_sigmoid(-x)))
-    loss = with_derivative_of(np.where(np.isfinite(x), stable, limit), plain)
+    positive = softplus(-x)
+    if p is not None:
+        positives = weighed(p, expected(y, positive))
+        positive = np.where(np.isfinite(x), product(p, y, positive), positives)
+    else:
+        positive = expected(y, positive)
+    # The value is promised to be stable where sigma(x) is near 0 or 1; the derivative, sigma(x) - y, is not.
+    loss = with_derivative_of(positive + expected(1 - y, softplus(x)), plain)
     return reduce(loss if w is None else weighed(_fitted("weight", w, x), loss), reduction)
 
 
@@ -148,15 +151,20 @@ def soft_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reduction: str
     Raises:
         ValueError: shapes differ, another label, or an unknown reduction.
 
-    Source: torch.nn.SoftMarginLoss. Both exponents are shifted by the larger, so nothing overflows; the
-    error allowed in the 1 + is that of the formula as documented.
+    Source: torch.nn.SoftMarginLoss. The value keeps the accuracy of log1p. Nothing promises it, so the error
+    allowed is that of the documented formula, with both exponents shifted by the larger: nothing overflows.
     """
     x = real("input", input)
     y = signs("target", target, x)
     same_shape(input=x, target=y)
     exponent = -(y * x)
     shift = constant(np.maximum(exponent, 0))
-    loss = shift + np.log(np.exp(-shift) + np.exp(exponent - shift))
+
+    def documented() -> Array:
+        result: Array = shift + np.log(np.exp(-shift) + np.exp(exponent - shift))
+        return result
+
+    loss = with_error_of(softplus(exponent), documented)
     return reduce(np.where(exponent == np.inf, exponent, loss), reduction)
 
 
@@ -185,4 +193,5 @@ def hinge_embedding_loss(
     x = real("input", input)
     y = signs("target", target, x)
     same_shape(input=x, target=y)
-    return reduce(np.where(y == 1, x, np.maximum(margin - x, 0)), reduction)
+    hinge = np.maximum(option("margin", margin) - x, 0)
+    return reduce(np.where(y == 1, x, hinge), reduction)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from .binary import log_sigmoid
 from .derivative import where_it_contributes
 from .dispatch import Array, constant, number, product, total, with_pull
-from .reduction import check, reduce, weighed
-from .validation import broadcastable, integers, optional_real, real, require, same_shape
+from .reduction import check, expected, reduce, weighed
+from .validation import broadcastable, integers, option, optional_real, real, require, same_shape
 
 
 def log_softmax(input: Array, axis: int) -> Array:
@@ -154,7 +154,7 @@ def cross_entropy(
     axis = _class_axis(x)
     classes = x.shape[axis]
     w = _class_weights(weight, classes)
-    s = label_smoothing
+    s = option("label_smoothing", label_smoothing)
     require(0 <= s <= 1, f"label_smoothing must lie in [0, 1], got {s}")
     smoothing = number(s, x)
     log_p = log_softmax(x, axis)
@@ -163,12 +163,10 @@ def cross_entropy(
         q = real("target", target)
         q = q * (1 - smoothing) + smoothing / classes if s else q
         # A probability 0 contributes 0 also at a logit of -inf, where log softmax is -inf.
+        terms = expected(q, log_p)
         if along is not None:
-            terms = product(q, log_p, along)
-            return reduce(
-                -np.sum(np.where(np.isfinite(log_p), terms, weighed(q * along, log_p)), axis=axis), reduction
-            )
-        return reduce(-np.sum(weighed(q, log_p), axis=axis), reduction)
+            terms = np.where(np.isfinite(log_p), product(q, log_p, along), weighed(along, terms))
+        return reduce(-np.sum(terms, axis=axis), reduction)
     labels, kept = _kept_labels(target, x, axis, ignore_index)
     log_p = log_p if along is None else weighed(along, log_p)
     loss = -_pick(log_p, labels, axis)
@@ -269,7 +267,7 @@ def multi_margin_loss(
     w = _class_weights(weight, classes)
     labels, _ = _kept_labels(target, x, x.ndim - 1)
     at_label = np.expand_dims(_pick(x, labels, x.ndim - 1), -1)
-    hinge = np.maximum(total(margin, -at_label, x), 0)
+    hinge = np.maximum(total(option("margin", margin), -at_label, x), 0)
     hinge = hinge * hinge if p == 2 else hinge
     hinge = hinge if w is None else hinge * np.expand_dims(w[labels], -1)
     others = np.arange(classes) != np.expand_dims(labels, -1)
@@ -345,7 +343,7 @@ def multilabel_soft_margin_loss(
     y = real("target", target, x)
     require(x.ndim >= 1, "input must have a class dimension, got a 0-d array")
     same_shape(input=x, target=y)
-    loss = -(weighed(y, log_sigmoid(x)) + weighed(1 - y, log_sigmoid(-x)))
+    loss = -(expected(y, log_sigmoid(x)) + expected(1 - y, log_sigmoid(-x)))
     if weight is not None:
         w = real("weight", weight)
         fits = broadcastable(input=x, weight=w) == x.shape

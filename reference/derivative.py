@@ -21,9 +21,24 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of, with_pull
+from .dispatch import (
+    Array,
+    Numbers,
+    number,
+    product,
+    scatter,
+    total,
+    with_derivative_of,
+    with_error_of,
+    with_partials,
+    with_pull,
+)
 from .reach import Reach
+from .stepped import Stepped
 from .tracked import Tracked
+
+# Numbers with an error: how far they may be from their value.
+INEXACT = (Tracked, Stepped)
 
 Pull: TypeAlias = Callable[[Any], Any]
 
@@ -128,11 +143,15 @@ def _innermost(array: Any) -> Any:
 def where_it_contributes(c: Any, derivative: Any) -> Any:
     """The derivative, but 0 where what comes from upstream is: nothing times infinity is nothing here.
 
+    Step by step it is nan.
+
     Args:
         c: the derivative from upstream, a factor of the other; broadcastable with it.
         derivative: c times something, any shape.
     """
     downstream = _innermost(derivative)
+    if isinstance(downstream, Stepped):
+        return derivative
     finite = np.isfinite(downstream)
     if isinstance(derivative, Tracked):  # of a variable, what is finite is differentiated once more
         finite = finite & np.isfinite(derivative.error)
@@ -168,6 +187,8 @@ def _times(c: Any, factor: Any) -> Any:
 
 def _passed(c: Any, slope: Any) -> Any:
     """C times a slope; nothing is passed on to what was not chosen, however large c is."""
+    if isinstance(slope, Stepped):
+        return np.where(slope.is_zero, 0.0, c * slope)
     return where_it_contributes(slope, c * slope)
 
 
@@ -184,27 +205,32 @@ def _one_of(numbers: Any, low: float, high: float, is_low: Array, is_high: Array
     """Either of two numbers, or, where it is open which, the middle with an error that reaches to both."""
     middle = (low + high) / 2
     value = np.where(is_low, low, np.where(is_high, high, middle)).astype(numbers.dtype)
-    if not isinstance(numbers, Tracked):
+    if not isinstance(numbers, INEXACT):
         return value
-    error = np.where(is_low | is_high, 0, abs(high - low) / 2).astype(numbers.dtype)
-    peak = np.broadcast_to(numbers.peak, value.shape)
-    return Tracked(value, error, peak, Reach.of(np.abs(value), error), numbers.format)
+    return numbers.around(value, np.where(is_low | is_high, 0, abs(high - low) / 2).astype(numbers.dtype))
 
 
 def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
     """The derivative by a of a function of a and b that is `low` where a < b and `high` where a > b."""
     a, b = _innermost(a), _innermost(b)
-    if isinstance(a, Tracked) or isinstance(b, Tracked):
-        a, b = (a, number(b, a)) if isinstance(a, Tracked) else (number(a, b), b)
+    if isinstance(a, INEXACT) or isinstance(b, INEXACT):
+        a, b = (a, number(b, a)) if isinstance(a, INEXACT) else (number(a, b), b)
         lead, doubt = a.value - b.value, a.error + b.error
-        reach = a.reach.plus(b.reach)
-        numbers: Any = Tracked(lead, doubt, np.maximum(a.peak, b.peak), reach, a.format)
+        if isinstance(a, Stepped):  # where nothing is to compare, it is open what a kernel takes
+            lead, doubt = np.where(np.isnan(lead), 0, lead), np.where(np.isinf(lead), 0, doubt)
+        numbers: Any = a.around(lead, doubt)
     else:
         numbers = lead = a - b
         doubt = np.zeros_like(lead)
     slope = _one_of(numbers, low, high, lead < -doubt, lead > doubt)
     unknown = np.isnan(lead)
     return np.where(unknown, np.nan, slope) if np.any(unknown) else slope
+
+
+def _root(y: Any) -> Any:
+    if isinstance(_innermost(y), Stepped):
+        return y
+    return np.where(y == np.inf, np.nan, y)
 
 
 # The derivative by each operand, times c, of y = ufunc(a, ...).
@@ -216,7 +242,7 @@ DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.negative: (lambda c, y, a: -c,),
     np.absolute: (lambda c, y, a: c * _slope(-1, 1, a),),
     # Of an infinite root the derivative is 0, but what it is multiplied with is infinite.
-    np.sqrt: (lambda c, y, a: c / (2 * np.where(y == np.inf, np.nan, y)),),
+    np.sqrt: (lambda c, y, a: c / (2 * _root(y)),),
     np.exp: (lambda c, y, a: _times(c, y),),
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),
@@ -257,7 +283,7 @@ def _mean(a: Variable) -> Variable:
 def _max(a: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
     largest = np.max(_innermost(a), axis=axis, keepdims=True)
     numbers = _innermost(a)
-    if isinstance(numbers, Tracked):
+    if isinstance(numbers, INEXACT):
         open_to = numbers.value >= largest.value - numbers.error - largest.error
     else:
         open_to = numbers >= largest
@@ -343,6 +369,11 @@ def _with_derivative_of(value: Variable, other: Callable[[], Any]) -> Any:
     return _linear(source, with_derivative_of(value.value, lambda: source.value), lambda c: c)
 
 
+def _with_error_of(value: Variable, other: Callable[[], Any]) -> Any:
+    source = other()
+    return _linear(source, with_error_of(value.value, lambda: source.value), lambda c: c)
+
+
 def _with_pull(
     formula: Callable[[Any], Any], pull: Callable[[Any, Any, Any], Any], a: Variable, elementwise: bool
 ) -> Variable:
@@ -353,6 +384,20 @@ def _with_pull(
         return where_it_contributes(c, derivative) if elementwise else derivative
 
     return _linear(a, value, pulled)
+
+
+def _with_partials(
+    formula: Callable[..., Any], partials: Sequence[Callable[..., Any]], *operands: Any
+) -> Variable:
+    values = [_value(operand) for operand in operands]
+
+    def pull(partial: Callable[..., Any], shape: tuple[int, ...]) -> Pull:
+        return lambda c: _fitted(where_it_contributes(c, partial(c, *values)), shape)
+
+    return Variable(
+        with_partials(formula, partials, *values),
+        [(a, pull(partial, a.shape)) for a, partial in zip(operands, partials) if isinstance(a, Variable)],
+    )
 
 
 def _scatter(a: Variable, index: Any, shape: tuple[int, ...]) -> Variable:
@@ -373,6 +418,8 @@ Variable.functions = {
     total: _total,
     product: _product,
     with_derivative_of: _with_derivative_of,
+    with_error_of: _with_error_of,
+    with_partials: _with_partials,
     with_pull: _with_pull,
     scatter: _scatter,
 }

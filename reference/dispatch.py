@@ -137,6 +137,15 @@ def with_derivative_of(value: Any, other: Callable[[], Any]) -> Any:
     return value.functions[with_derivative_of](value, other) if isinstance(value, Numbers) else value
 
 
+def with_error_of(value: Any, other: Callable[[], Any]) -> Any:
+    """A value that may be as far off as another computation of it, which `other` returns.
+
+    For a value that is computed more accurately, or over a larger range, than the documented formula, whose
+    error an implementation may make. It is differentiated as the other, too.
+    """
+    return value.functions[with_error_of](value, other) if isinstance(value, Numbers) else value
+
+
 def with_pull(
     formula: Callable[[Any], Any],
     pull: Callable[[Any, Any, Any], Any],
@@ -155,6 +164,19 @@ def with_pull(
     """
     home = array if isinstance(array, Numbers) and with_pull in array.functions else None
     return formula(array) if home is None else home.functions[with_pull](formula, pull, array, elementwise)
+
+
+def with_partials(formula: Callable[..., Any], partials: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """A function of several arrays whose derivatives are given rather than derived from its formula.
+
+    Args:
+        formula: the function, of arrays and `Numbers`.
+        partials: for each operand a function of c and the operands, which gives c times the derivative by it.
+        operands: the arguments; they broadcast.
+    """
+    home = highest(operands)
+    rule = None if home is None else home.functions.get(with_partials)
+    return formula(*operands) if rule is None else rule(formula, partials, *operands)
 
 
 def scatter(array: Any, index: Any, shape: tuple[int, ...]) -> Any:

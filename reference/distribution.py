@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, number, with_derivative_of
-from .reduction import REDUCTIONS, check, reduce, weighed
-from .validation import broadcastable, real, require
+from .dispatch import Array, constant, number, with_derivative_of
+from .reduction import REDUCTIONS, check, expected, reduce
+from .validation import broadcastable, option, real, require, same_shape
 
 # To 35 digits: the oracle computes float64 in a wider type.
 PI = np.longdouble("3.14159265358979323846264338327950288")
@@ -30,23 +30,25 @@ def poisson_nll_loss(
 
     Args:
         input: x, the logarithm of the rate if `log_input`, else the rate; any shape.
-        target: y, counts, broadcastable with `input`.
+        target: y, counts, the same shape.
         log_input: how `input` is given.
         full: whether the term that does not depend on `input` is added.
         eps: keeps log(x + eps) finite at x = 0.
         reduction: "none", "mean" or "sum".
 
     Returns:
-        The common shape of `input` and `target` for "none", else 0-d.
+        The shape of `input` for "none", else 0-d.
 
     Raises:
-        ValueError: shapes do not broadcast, or an unknown reduction.
+        ValueError: shapes differ, a rate is negative, or an unknown reduction.
 
     Source: torch.nn.PoissonNLLLoss.
     """
     x, y = real("input", input), real("target", target)
-    broadcastable(input=x, target=y)
-    loss = np.exp(x) - weighed(y, x) if log_input else x - weighed(y, np.log(x + eps))
+    same_shape(input=x, target=y)
+    option("eps", eps)
+    require(log_input or not np.any(constant(x) < 0), "input must not be negative, since it holds rates")
+    loss = np.exp(x) - expected(y, x) if log_input else x - expected(y, np.log(x + eps))
     # The rate grows faster than its logarithm.
     loss = with_derivative_of(np.where((x == np.inf) & np.isfinite(y), x, loss), lambda: loss)
     if full:
@@ -96,7 +98,7 @@ def gaussian_nll_loss(
         v = np.expand_dims(v, -1) if per_row else v
     if isinstance(var, (int, float)):
         v = np.where(np.full(x.shape, True), number(var, x), x)  # an array like x, so that it is tracked
-    v = with_derivative_of(np.maximum(v, eps), lambda: v)
+    v = with_derivative_of(np.maximum(v, option("eps", eps)), lambda: v)
     d = x - y
     loss = 0.5 * (np.log(v) + d * d / v)
     return reduce(loss + 0.5 * np.log(2 * number(PI, x)) if full else loss, reduction)
@@ -115,7 +117,7 @@ def kl_div(
         input: x, log-probabilities, any shape.
         target: y, probabilities, or their logarithms if `log_target`; broadcastable with `input`.
         reduction: "none", "mean", "sum", or "batchmean": the sum divided by the size of the first axis
-            of `input` (0-d input: the sum).
+            of the pointwise result (0-d: the sum).
         log_target: how `target` is given.
 
     Returns:
@@ -137,5 +139,5 @@ def kl_div(
         loss = with_derivative_of(np.where((y == 0) & (x == x), 0.0, loss), lambda: loss)
     if reduction == "batchmean":
         total = reduce(loss, "sum")
-        return total / x.shape[0] if x.ndim else total
+        return total / loss.shape[0] if loss.ndim else total
     return reduce(loss, reduction)

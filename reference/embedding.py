@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, number, total
+from .dispatch import Array, constant, number, product, total
 from .reduction import reduce
-from .validation import broadcastable, real, require, same_shape, signs
+from .validation import broadcastable, option, real, require, same_shape, signs
 
-# torch adds this to each squared norm of a cosine embedding, which it does not document: the float32
-# number nearest to 1e-12, in all formats.
-COSINE_EPSILON = float(np.float32(1e-12))
+# The derivative of the cosine by a vector of zeros is anything up to this size: there is none, nor a bound
+# of difference quotients.
+STEEP = 2.0**60
 
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
@@ -27,31 +28,53 @@ def cosine_embedding_loss(
     """Loss of the cosine of two vectors.
 
         l = 1 - cos(a, b)  if y = 1  else  max(0, cos(a, b) - margin)
-        cos(a, b) = a.b / sqrt((|a|^2 + 1e-12) (|b|^2 + 1e-12))
+        cos(a, b) = a.b / (|a| |b|),  0 if either vector is zero
 
     Args:
         input1: a, shape (D) or (N, D).
         input2: b, the same shape.
         target: y, 1 or -1, shape () or (N).
-        margin: real; -1 to 1 makes sense.
+        margin: from -1 to 1.
         reduction: "none", "mean" or "sum".
 
     Returns:
         The shape of `target` for "none", else 0-d.
 
     Raises:
-        ValueError: shapes do not fit, another label, or an unknown reduction.
+        ValueError: shapes do not fit, another label, a margin out of range, or an unknown reduction.
 
-    Source: torch.nn.CosineEmbeddingLoss; the 1e-12 is torch's and undocumented.
+    Source: torch.nn.CosineEmbeddingLoss.
     """
     a, b = real("input1", input1), real("input2", input2)
     y = signs("target", target, a)
     same_shape(input1=a, input2=b)
     require(a.ndim in (1, 2), f"inputs must be (D) or (N, D), got shape {a.shape}")
     require(y.shape == a.shape[:-1], f"target must have shape {a.shape[:-1]}, got {y.shape}")
-    norms = (np.sum(a * a, axis=-1) + COSINE_EPSILON) * (np.sum(b * b, axis=-1) + COSINE_EPSILON)
-    cosine = np.sum(a * b, axis=-1) / np.sqrt(norms)
+    require(-1 <= option("margin", margin) <= 1, f"margin must lie in [-1, 1], got {margin}")
+    cosine = _cosine(a, b)
     return reduce(np.where(y == 1, 1 - cosine, np.maximum(cosine - margin, 0)), reduction)
+
+
+def _cosine(a: Array, b: Array) -> Array:
+    a, b = _within_range(a), _within_range(b)
+    dots, norms = (np.sum(x * y, axis=-1) for x, y in ((a, b), (a, a)))
+    cosine = dots / product(np.sqrt(norms), np.sqrt(np.sum(b * b, axis=-1)))
+    zeros = [np.all(constant(x) == 0, axis=-1) for x in (a, b)]
+    if not np.any(zeros):
+        return cosine
+    steep: list[Any] = [
+        np.where(zero, np.sum(np.abs(STEEP * x), axis=-1), 0.0) for zero, x in zip(zeros, (a, b))
+    ]
+    result: Array = np.where(zeros[0] | zeros[1], steep[0] + steep[1], cosine)
+    return result
+
+
+def _within_range(x: Array) -> Array:
+    """Vectors whose squares fit the type they are held in; any positive multiple has the same cosine."""
+    largest = np.max(np.abs(constant(x)), axis=-1, keepdims=True, initial=0)
+    edge = np.finfo(x.dtype).max ** 0.25
+    fits = (largest < edge) & (largest > 1 / edge) | ~np.isfinite(largest) | (largest == 0)
+    return x if np.all(fits) else x / np.where(fits, 1.0, largest)
 
 
 @np.errstate(all="ignore")
@@ -84,7 +107,7 @@ def margin_ranking_loss(
     a, b = real("input1", input1), real("input2", input2)
     y = signs("target", target, a)
     same_shape(input1=a, input2=b, target=y)
-    return reduce(np.maximum(-y * (a - b) + margin, 0), reduction)
+    return reduce(np.maximum(-y * (a - b) + option("margin", margin), 0), reduction)
 
 
 def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps: float = 1e-6) -> Array:
@@ -93,21 +116,24 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     Args:
         x1: array of shape (..., D).
         x2: array that broadcasts with it.
-        p: order of the norm, > 0; may be infinite.
+        p: order of the norm, any real number but 0; infinite for the largest difference, negative for what
+            torch.nn.PairwiseDistance documents, too.
         eps: added to each difference, so its sign matters.
 
     Returns:
         The broadcast shape without its last axis.
 
     Raises:
-        ValueError: shapes do not broadcast, or `p` is not positive.
+        ValueError: shapes do not broadcast, or `p` is 0 or nan.
 
     Source: torch.nn.PairwiseDistance.
     """
     a, b = real("x1", x1), real("x2", x2)
     broadcastable(x1=a, x2=b)
-    require(p > 0, f"p must be > 0, got {p}")
-    size = np.abs(a - b + eps)
+    require(option("p", p) != 0 and p == p, f"p must be a number other than 0, got {p}")
+    size = np.abs(a - b + option("eps", eps))
+    if p == -np.inf:
+        return -np.max(-size, axis=-1)
     if p == np.inf:
         largest: Array = np.max(size, axis=-1)
         return largest
@@ -154,6 +180,8 @@ def triplet_margin_loss(
     Source: torch.nn.TripletMarginLoss; V. Balntas et al., Learning shallow convolutional feature
     descriptors with triplet losses (2016).
     """
+
+    require(option("p", p) > 0, f"p must be > 0, got {p}")
 
     def distance(x: Array, y: Array) -> Array:
         return pairwise_distance(x, y, p, eps)
@@ -210,7 +238,7 @@ def _triplet(
     a, b, c = real("anchor", anchor), real("positive", positive), real("negative", negative)
     dimensions = f"anchor {a.ndim}, positive {b.ndim}, negative {c.ndim}"
     require(a.ndim == b.ndim == c.ndim >= 1, f"inputs must be alike in dimensions, got {dimensions}")
-    require(margin > 0, f"margin must be > 0, got {margin}")
+    require(option("margin", margin) > 0, f"margin must be > 0, got {margin}")
     far = distance(a, c)
     if swap:
         far = np.minimum(far, distance(b, c))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +87,16 @@ class Format:
         with np.errstate(invalid="ignore", over="ignore"):
             rounded = np.where(np.isfinite(exact), np.rint(exact / spacing) * spacing, exact)
         return np.where(np.abs(rounded) > self.max, np.copysign(np.inf, rounded), rounded)
+
+    def has(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.bool_]:
+        """Which numbers of an array are exactly numbers of this format; infinities and nan count."""
+        narrow = np.float32 if self.name == "bfloat16" else np.dtype(self.name)
+        with np.errstate(over="ignore"):
+            rounded = values.astype(narrow)
+        exact: npt.NDArray[np.bool_] = (rounded == values) | np.isnan(values)
+        if self.name == "bfloat16":  # float32 less its last 16 bits
+            exact &= (np.ascontiguousarray(rounded).view(np.uint32).reshape(values.shape) & 0xFFFF == 0) | np.isnan(values)
+        return exact
 
     def holds(self, value: float) -> bool:
         """Whether a Python number is exactly a number of this format; infinities and nan count."""

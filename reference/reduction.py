@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ from .dispatch import Array, with_derivative_of
 from .validation import require
 
 REDUCTIONS = ("none", "mean", "sum")
+_MASKS = ContextVar("whether a weight of 0 is a mask", default=False)
 
 
 def check(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
@@ -22,16 +26,46 @@ def check(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
     require(reduction in allowed, f"reduction must be one of {names}, got {reduction!r}")
 
 
-def weighed(weight: Any, term: Any) -> Any:
-    """Weight times term; 0 where the weight is 0 and the term infinite, as in 0 log 0, which is the limit.
+def expected(probability: Any, term: Any) -> Any:
+    """Probability times term, with 0 log 0 = 0: no probability of an infinite term contributes nothing.
 
     Args:
-        weight: a probability or a weight, broadcastable with `term`.
-        term: any numbers; what is nan stays nan.
+        probability: any shape that broadcasts with `term`.
+        term: any numbers. A term that is nan stays nan.
     """
-    vanishes = (weight == 0) & ((term == np.inf) | (term == -np.inf))
-    plain = weight * term
+    vanishes = (probability == 0) & ((term == np.inf) | (term == -np.inf))
+    plain = probability * term
     return with_derivative_of(np.where(vanishes, 0.0, plain), lambda: plain)
+
+
+def weighed(weight: Any, term: Any) -> Any:
+    """Weight times term. A weight is a factor, so that 0 times an infinite term is nan.
+
+    Nothing documents whether a weight of 0 is a mask instead, which hides the term. Within
+    `weights_as_masks` it is.
+
+    Args:
+        weight: any shape that broadcasts with `term`.
+        term: any numbers.
+    """
+    plain = weight * term
+    return np.where((weight == 0) & ~np.isfinite(term), 0.0, plain) if _MASKS.get() else plain
+
+
+@contextmanager
+def weights_as_masks() -> Iterator[None]:
+    """Within it the formulas take a weight of 0 for a mask: it makes 0 of an infinite or nan term, too.
+
+    Example:
+        >>> with weights_as_masks():
+        ...     mse_loss([np.inf, 1.0], [0.0, 0.0], weight=[0.0, 1.0], reduction="sum")
+        array(1.)
+    """
+    before = _MASKS.set(True)
+    try:
+        yield
+    finally:
+        _MASKS.reset(before)
 
 
 def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:

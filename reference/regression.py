@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array
+from .dispatch import Array, with_error_of
 from .reduction import reduce, weighed
-from .validation import broadcastable, optional_real, real, require
+from .validation import broadcastable, option, optional_real, real, require
 
 
 def _difference(input: npt.ArrayLike, target: npt.ArrayLike) -> Array:
@@ -41,8 +41,7 @@ def l1_loss(
     Args:
         input: x, any shape.
         target: y, broadcastable with `input`.
-        reduction: "none", "mean" or "sum". A weighted mean divides by the sum of the weights, expanded
-            to the shape of the result: torch does not document its divisor.
+        reduction: "none", "mean" or "sum". The mean counts elements, also with weights.
         weight: w, the shape of `input`.
 
     Returns:
@@ -55,7 +54,7 @@ def l1_loss(
     """
     loss = np.abs(_difference(input, target))
     w = _weights(weight, input)
-    return reduce(loss if w is None else weighed(w, loss), reduction, w)
+    return reduce(loss if w is None else weighed(w, loss), reduction)
 
 
 @np.errstate(all="ignore")
@@ -72,8 +71,7 @@ def mse_loss(
     Args:
         input: x, any shape.
         target: y, broadcastable with `input`.
-        reduction: "none", "mean" or "sum". A weighted mean divides by the sum of the weights, expanded
-            to the shape of the result: torch does not document its divisor.
+        reduction: "none", "mean" or "sum". The mean counts elements, also with weights.
         weight: w, the shape of `input`.
 
     Returns:
@@ -87,7 +85,7 @@ def mse_loss(
     d = _difference(input, target)
     loss = d * d
     w = _weights(weight, input)
-    return reduce(loss if w is None else weighed(w, loss), reduction, w)
+    return reduce(loss if w is None else weighed(w, loss), reduction)
 
 
 @np.errstate(all="ignore")
@@ -113,12 +111,14 @@ def smooth_l1_loss(
 
     Source: torch.nn.SmoothL1Loss; R. Girshick, Fast R-CNN (2015).
     """
-    require(beta >= 0, f"beta must be >= 0, got {beta}")
+    require(option("beta", beta) >= 0, f"beta must be >= 0, got {beta}")
     d = np.abs(_difference(input, target))
     if beta == 0:
         return reduce(d, reduction)
     m = np.minimum(d, beta)
-    return reduce(m * (d - 0.5 * m) / beta, reduction)
+    # The quotient first: the product may be beyond the range where the loss is not.
+    loss = with_error_of(m / beta * (d - 0.5 * m), lambda: m * (d - 0.5 * m) / beta)
+    return reduce(loss, reduction)
 
 
 @np.errstate(all="ignore")
@@ -137,9 +137,9 @@ def huber_loss(
     Args:
         input: x, any shape.
         target: y, broadcastable with `input`.
-        reduction: "none", "mean" or "sum". The mean counts elements, also with weights: torch does not
-            document its divisor.
-        delta: where the two branches meet, > 0; infinite for half the squared error.
+        reduction: "none", "mean" or "sum". The mean counts elements, also with weights.
+        delta: where the two branches meet, > 0; infinite for half the squared error, also where that is
+            infinite.
         weight: w, the shape of `input`.
 
     Returns:
@@ -150,9 +150,9 @@ def huber_loss(
 
     Source: torch.nn.HuberLoss; P. Huber, Robust estimation of a location parameter (1964).
     """
-    require(delta > 0, f"delta must be > 0, got {delta}")
+    require(option("delta", delta) > 0, f"delta must be > 0, got {delta}")
     d = np.abs(_difference(input, target))
     m = np.minimum(d, delta)
-    loss = m * (d - 0.5 * m)
+    loss = 0.5 * d * d if delta == np.inf else m * (d - 0.5 * m)
     w = _weights(weight, input)
     return reduce(loss if w is None else weighed(w, loss), reduction)

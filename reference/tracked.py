@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of
+from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of, with_error_of
 from .formats import FORMATS, Format
 from .reach import Reach
 
@@ -70,6 +70,11 @@ class Tracked(Numbers):
         """Allowed absolute error, with the oracle's own: it ran the same formula, rounding too."""
         return self.error * (1 + self.format.oracle_roundoff / self.format.unit_roundoff)
 
+    def around(self, value: Array, error: Array) -> Tracked:
+        """Numbers of the same format, with an error, that came of these; any shape."""
+        peak = np.broadcast_to(self.peak, value.shape)
+        return Tracked(value, error, peak, Reach.of(np.abs(value), error), self.format)
+
     def __getitem__(self, index: Any) -> Tracked:
         return _each(lambda array: array[index], self)
 
@@ -94,10 +99,20 @@ class Tracked(Numbers):
 
 
 def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
-    """Start tracking an array whose elements are exact in `format`; any shape, any real dtype."""
+    """Start tracking an array of any shape and any real dtype.
+
+    Its elements are exact where `format` has them. Where it has not, a computation in the format begins with
+    the nearest number that it has, so their error is that of a rounding.
+
+    Example:
+        >>> tracked([-0.5, -0.1], FORMATS["float32"]).error  # doctest: +ELLIPSIS
+        array([0.00...e+00, 5.96...e-09])
+    """
     value = np.asarray(array).astype(format.wide)
     zeros = np.zeros_like(value)
-    return Tracked(value, zeros, zeros, Reach.of(np.abs(value)), format)
+    exact = format.has(value)
+    error = zeros if np.all(exact) else np.where(exact, zeros, _rounding(np.abs(value), format))
+    return Tracked(value, error, zeros, Reach.of(np.abs(value)), format)
 
 
 def _number(value: Any, like: Tracked) -> Tracked:
@@ -351,6 +366,13 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     return _result(value, error, peak, a.format, underflow=False, reach=reach)
 
 
+def _with_error_of(value: Tracked, other: Callable[[], Tracked]) -> Tracked:
+    off = other()
+    error = off.error + np.abs(off.value - value.value)  # the two differ by what the oracle rounds
+    error = np.where(np.isfinite(value.value), np.where(np.isnan(error), value.error, error), 0)
+    return Tracked(value.value, error, np.maximum(value.peak, off.peak), off.reach, value.format)
+
+
 def _where(condition: Array, a: Any, b: Any) -> Tracked:
     home = a if isinstance(a, Tracked) else b
     a, b = home._operand(a), home._operand(b)
@@ -391,6 +413,7 @@ Tracked.functions = {
     product: _product,
     scatter: _scatter,
     with_derivative_of: lambda value, other: value,
+    with_error_of: _with_error_of,
     **{
         func: partial(_each, func)
         for func in (np.broadcast_to, np.expand_dims, np.reshape, np.take_along_axis)

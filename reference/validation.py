@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,28 @@ def require(condition: bool, message: str) -> None:
 
 
 def real(name: str, array: Any, like: Any = None) -> Array:
-    """Take an argument as a real array; integers and lists become float64, or the dtype of `like`.
+    """Take an argument as a real array of at least float64, in which the formulas compute.
+
+    Integers and lists become float64, or the dtype of `like`.
 
     Raises:
-        TypeError: the argument is not numeric, or complex.
+        TypeError: the argument is not numeric, or complex, or an array with a mask.
     """
     if isinstance(array, Numbers):
         return array  # type: ignore[return-value]  # stands in for an array by NEP 13 and NEP 18
-    result = np.asarray(array)
+    result = _unmasked(name, array)
     if result.dtype.kind in "biu":
         return result.astype(np.float64 if like is None else like.dtype)
     if result.dtype.kind != "f":
         raise TypeError(f"{name} must hold real numbers, got dtype {result.dtype}")
-    return result
+    return result if result.dtype.itemsize >= 8 else result.astype(np.float64)
+
+
+def _unmasked(name: str, array: Any) -> Array:
+    """An array; one with a mask, which the formulas would not heed, is refused."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, got a masked one: take its data, or fill it")
+    return np.asarray(array)
 
 
 def optional_real(name: str, array: Any) -> Array | None:
@@ -40,14 +50,30 @@ def integers(name: str, array: Any) -> Array:
     """Take an argument as an int64 array.
 
     Raises:
-        TypeError: the argument does not hold integers.
+        TypeError: the argument does not hold integers, or is an array with a mask.
+        ValueError: an integer is beyond the range of int64.
     """
-    result = np.asarray(array)
+    result = _unmasked(name, array)
     if result.size == 0 and not isinstance(array, (np.ndarray, np.generic)):
         result = result.astype(np.int64)  # an empty list has no dtype of its own
     if result.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, got dtype {result.dtype}")
+    if result.dtype == np.uint64 and result.size:
+        largest = int(np.max(result))
+        require(largest <= np.iinfo(np.int64).max, f"{name} must fit int64, got {largest}")
     return result.astype(np.int64)
+
+
+def option(name: str, value: Any) -> Any:
+    """Take an option as a real number.
+
+    Raises:
+        TypeError: it is something else, such as a text or an array with axes.
+    """
+    number = isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    if not number or isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    return value
 
 
 def same_shape(**arrays: Array) -> None:

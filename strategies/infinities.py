@@ -43,7 +43,11 @@ def with_infinities(draw: st.DrawFn, cases: st.SearchStrategy[Case]) -> Case:
         return case
     name = draw(st.sampled_from(names))
     x: Array = case.arguments[name]
-    signed = (-np.inf, np.nan) if case.loss in BELOW_ZERO else (-np.inf, np.inf, np.nan)
+    signed: tuple[float, ...] = (-np.inf, np.inf, np.nan)
+    if case.loss in BELOW_ZERO:
+        signed = (-np.inf, np.nan)
+    elif case.arguments.get("log_input") is False:  # rates
+        signed = (np.inf, np.nan)
     kinds = np.array([0.0, 0.0, 0.0, *signed])
     pattern = kinds[np.frombuffer(draw(PATTERNS), np.uint8) % len(kinds)]
     replaced = np.resize(pattern, x.shape)

@@ -16,11 +16,10 @@ from torch.torch_version import TorchVersion
 from reference import FORMATS, Array
 
 from ..foreign import contained, message_of, one_line, place_in, told
-from ..invalid import Invalid, Promotion
 from ..losses import LOSSES
 from ..mismatch import Mismatch
 from ..ways import WAYS
-from .record import ELSEWHERE, KINDS, OF, Divergence, near
+from .record import ELSEWHERE, KINDS, OF, SEVERITIES, Divergence, Witness, near
 
 # What the versions of torch look like, of PEP 440.
 VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?")
@@ -32,11 +31,11 @@ def problem_of(record: Divergence) -> str | None:
 
 
 def _problems(record: Divergence) -> Iterator[str]:
-    for name in ("id", "loss", "kind", "reason", "witness", "of"):
+    for name in ("id", "kind", "severity", "reason"):
         value = getattr(record, name)
         if not isinstance(value, str) or not value.strip():
             yield f"{name} must be a text, got {_shown(value)}"
-    for name in ("formats", "devices", "ways"):
+    for name in ("formats", "devices", "ways", "of"):
         value = getattr(record, name)
         if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
             yield f"{name} must be a tuple of texts such as ({_EXAMPLES[name]!r},), got {_shown(value)}"
@@ -44,29 +43,31 @@ def _problems(record: Divergence) -> Iterator[str]:
         yield f"upstream must be a text, got {_shown(record.upstream)}"
     if not re.fullmatch(r"[\w.+-]+", record.id):
         yield f"id {_shown(record.id)} must consist of letters, digits and any of . + - _"
-    yield from _unknown("loss", [record.loss], LOSSES)
     yield from _unknown("kind", [record.kind], KINDS)
-    yield from _unknown("of", [record.of], OF)
+    yield from _unknown("severity", [record.severity], SEVERITIES)
+    yield from _unknown("of", record.of, OF)
     yield from _unknown("formats", record.formats, FORMATS)
     yield from _unknown("ways", record.ways, WAYS)
+    yield from _problems_of_witnesses(record)
     named_first = re.match(r"[a-z0-9_]+", record.id)
-    if named_first and named_first[0] in LOSSES and named_first[0] != record.loss:
-        yield f"id names {named_first[0]}, and loss is {record.loss}"
+    if named_first and named_first[0] in LOSSES and record.losses != (named_first[0],):
+        yield f"id names {named_first[0]}, and witnesses are of {', '.join(record.losses)}"
+    if not record.of:
+        yield "of is empty, so the record is about nothing: leave it out for the value"
     if not record.formats:
-        yield "formats is empty, so the record covers nothing: leave it out to name all"
-    if record.of == "way" and not record.ways:
-        yield "ways must name those in which it diverges, since of is 'way'"
-    if record.ways and record.of not in ("way", "invalid call"):
-        yield f"ways has no meaning where of is {record.of!r}: leave it out, or say of='way'"
+        yield "formats is empty, so the record explains nothing: leave it out to name all"
+    if "way" in record.of and not record.ways:
+        yield "ways must name those in which it diverges, since of has 'way'"
+    if record.ways and not {"way", "invalid call"} & {*record.of}:
+        yield f"ways has no meaning where of is {record.of!r}: leave it out, or say of=('way',)"
     for device in record.devices:
         if device != ELSEWHERE and not _is_type_of_device(device):
             yield f"devices has {_shown(device)}: give a type of device as torch spells it, such as 'cuda'"
     yield from _problems_of_versions(record)
-    yield from _problems_of_witness(record)
-    yield from _problems_of_covers(record.covers)
+    yield from _problems_of_outcome(record)
 
 
-_EXAMPLES = {"formats": "float32", "devices": "cuda", "ways": "vmap"}
+_EXAMPLES = {"formats": "float32", "devices": "cuda", "ways": "vmap", "of": "value"}
 
 
 def _shown(value: object) -> str:
@@ -98,53 +99,71 @@ def _problems_of_versions(record: Divergence) -> Iterator[str]:
         yield f"since {record.since} is not before until {record.until}, so the record is never in force"
 
 
-def _problems_of_witness(record: Divergence) -> Iterator[str]:
-    *statements, expression = record.witness.splitlines()
+def _problems_of_witnesses(record: Divergence) -> Iterator[str]:
+    given = record.witnesses
+    if not isinstance(given, tuple) or not given or not all(isinstance(item, Witness) for item in given):
+        yield f"witnesses must be a tuple of at least one Witness, got {_shown(given)}"
+        return
+    for i, witness in enumerate(given):
+        for problem in _problems_of_witness(witness, record.of):
+            yield f"witnesses[{i}]: {problem}"
+
+
+def _problems_of_witness(witness: Witness, of: tuple[str, ...]) -> Iterator[str]:
+    for name in ("loss", "code"):
+        value = getattr(witness, name)
+        if not isinstance(value, str) or not value.strip():
+            yield f"{name} must be a text, got {_shown(value)}"
+            return
+    yield from _unknown("loss", [witness.loss], LOSSES)
+    if witness.of and witness.of not in of:
+        yield f"of is {_shown(witness.of)}, and the record is of {', '.join(map(str, of))}"
+    *statements, expression = witness.code.splitlines()
     for code, mode in (("\n".join(statements), "exec"), (expression, "eval")):
         try:
             compile(code, "<witness>", mode)
         except (SyntaxError, ValueError) as error:
             line = len(statements) + 1 if mode == "eval" else getattr(error, "lineno", 1)
             mend = "; the last line must be an expression" if mode == "eval" else ""
-            yield f"witness, line {line}: {message_of(error)}{mend}"
+            yield f"code, line {line}: {message_of(error)}{mend}"
     for field in ("gives", "truth"):
-        value = getattr(record, field)
+        value = getattr(witness, field)
         number = isinstance(value, Real) and not isinstance(value, bool)
         if not number and not (isinstance(value, str) and value):
             yield f"{field} must be a number or the name of an exception, got {_shown(value)}"
-    if near(record.gives, record.truth):
-        yield f"gives {record.gives} is truth {record.truth}, so nothing diverges"
+    if near(witness.gives, witness.truth):
+        yield f"gives {witness.gives} is truth {witness.truth}, so nothing diverges"
 
 
-def _problems_of_covers(covers: Any) -> Iterator[str]:
-    if not callable(covers):
-        yield f"covers must be a function of a mismatch, got {_shown(covers)}"
+def _problems_of_outcome(record: Divergence) -> Iterator[str]:
+    explains = getattr(record.instead, "explains", None)
+    if not callable(explains):
+        outcomes = "an outcome such as Computes({'l1_loss': formula}) of conformance.divergences.outcomes"
+        yield f"instead must be {outcomes}, got {_shown(record.instead)}"
+        return
     try:
-        inspect.signature(covers).bind(None)
+        inspect.signature(explains).bind(None)
     except TypeError as error:
-        yield f"covers must take one argument, a mismatch ({message_of(error)})"
+        yield f"instead.explains must take one argument, a mismatch ({message_of(error)})"
     except ValueError:  # a builtin does not tell
         return
 
 
-def covered_by(record: Divergence, subject: Mismatch | Invalid | Promotion) -> bool | Array:
-    """What `covers` of a record says of a mismatch or an invalid call.
-
-    Returns:
-        Whether the record covers it, or which elements.
+def explained_by(record: Divergence, mismatch: Mismatch) -> bool | Array:
+    """Which elements of a mismatch a record explains; of an exception or a shape, whether it does.
 
     Raises:
-        pytest.fail.Exception: `covers` raises, or returns something else.
+        pytest.fail.Exception: what the record says torch gives cannot be compared: somebody's code raises, or
+            returns something else.
     """
-    observed = subject.observed if isinstance(subject, Mismatch) else None
-    judged = subject.explain() if isinstance(subject, Mismatch) else str(subject)
+    observed = mismatch.observed
 
     def fail(problem: str) -> NoReturn:
-        text = f"{record.id}: its covers {problem}; mend the record\n\nIt judged: {judged}"
+        text = f"{record.id}: its outcome {problem}; mend the record\n\nIt judged: {mismatch.explain()}"
         raise pytest.fail.Exception(text, pytrace=False) from None
 
     try:
-        said = record.covers(subject)
+        said = record.instead.explains(mismatch)
     except BaseException as error:  # a registry is somebody's code
         where = place_in(error)
         fail(told(contained(error)) + (f" ({where})" if where else ""))

@@ -20,6 +20,10 @@ ROWS: Rows = (
     *bad_reductions(GAUSSIAN, "batchmean"),
     *bad_reductions(KL),
     *(row for valid in VALID[1:] for row in valid.but("shapes-apart", target="torch.ones(2, 4)")),
+    # The documentation asks for the same shape.
+    *POISSON.but("target-fewer-dimensions", target="torch.ones(3)"),
+    *POISSON.but("target-more-dimensions", target="torch.ones(2, 2, 3)"),
+    *RATE.but("rate-negative", input="-torch.ones(2, 3)"),
     *RATE.but("eps-nan", eps="float('nan')", or_gives=math.nan),
     *RATE.but("eps-a-word", eps="'1e-8'"),
     # exp(0) - 1 * 0 and exp(0) - 0 * 0.

@@ -25,6 +25,8 @@ ROWS: Rows = (
     *(row for valid in VALID for row in bad_reductions(valid, "batchmean")),
     *(row for valid in VALID for row in valid.but("margin-nan", margin="float('nan')", or_gives=math.nan)),
     *(row for valid in VALID for row in valid.but("margin-a-word", margin="'1.0'")),
+    *COSINE.but("margin-above-one", margin="1.5"),
+    *COSINE.but("margin-below-minus-one", margin="-1.5"),
     *COSINE.but("shapes-apart", input2="torch.ones(2, 4)"),
     *COSINE.but("pairs-apart", input2="torch.ones(3, 3)"),
     *COSINE.but("input-fewer-dimensions", input2="torch.ones(3)"),

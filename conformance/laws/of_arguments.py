@@ -68,7 +68,10 @@ def widening_the_margin(case: Case) -> Claim:
     default = inspect.signature(LOSSES[case.loss].oracle).parameters["margin"].default
     margin = case.arguments.get("margin", default)
     narrow, wide = ("larger", "smaller") if case.loss == "cosine_embedding_loss" else ("smaller", "larger")
-    calls = {narrow: case.replacing(margin=margin), wide: case.replacing(margin=margin + 0.5)}
+    wider = margin + 0.5
+    if case.loss == "cosine_embedding_loss":  # whose margin is documented to be at most 1
+        margin, wider = min(margin, 0.5), min(margin, 0.5) + 0.5
+    calls = {narrow: case.replacing(margin=margin), wide: case.replacing(margin=wider)}
     return Claim(calls, ("smaller <= larger",))
 
 

@@ -152,13 +152,14 @@ def describe_findings() -> list[Finding]:
     """The divergences on record for what is under test."""
     return [
         Finding(
-            id=record.id,
-            loss=record.loss,
-            of=record.of,
+            id=record.name(loss),
+            loss=loss,
+            of=", ".join(record.of),
             kind=record.kind,
             reason=record.reason,
-            script=script(record) if record.witness else "",
+            script=script(next(witness for witness in record.witnesses if witness.loss == loss)),
             in_force=record.current,
         )
         for record in IN_FORCE
+        for loss in record.losses
     ]

@@ -1,0 +1,284 @@
+"""What torch gives instead: by it, and by nothing else, a record explains what the suite observes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from reference import Array, Format, Stepped, multilabel_margin_loss, stepped
+from strategies import Case
+
+from ..differentiating import expect_derivatives
+from ..disposable import Outcome as Returned
+from ..invalid import Invalid, Promotion
+from ..judging import oracle_arguments
+from ..losses import Loss
+from ..mismatch import GradientMismatch, Mismatch, SecondMismatch
+
+Formula: TypeAlias = Callable[..., Any]
+Elements: TypeAlias = bool | Array
+
+
+# How a process ends that reads memory that is not its own.
+ENDS = ("SIGSEGV", "SIGBUS", "SIGABRT")
+
+
+class Outcome(Protocol):
+    """What torch gives in place of what is documented."""
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which elements of what torch gave are just that; of an exception or a shape, whether it is."""
+        ...
+
+
+def everywhere(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """No element is left out."""
+    return True
+
+
+def where_it_strays(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """Elements on whose way a step overflows or vanishes."""
+    return outcome.strayed
+
+
+@dataclass(frozen=True)
+class Computes:
+    """Torch computes another formula, or the documented one with steps that overflow or vanish.
+
+    Attributes:
+        formulas: by the loss; each takes and returns what the oracle's function does. A loss that is not
+            named is computed by the oracle's own.
+        where: of which elements the record is about.
+        narrow: the losses that add up in their own format, not in the one that torch documents.
+    """
+
+    formulas: Mapping[str, Formula] = field(default_factory=dict)
+    where: Callable[[Any, Stepped], Elements] = everywhere
+    narrow: Collection[str] = ()
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which numbers the formula gives, evaluated step by step in the format."""
+        if mismatch.observed is None:
+            return False
+        formula = self.formulas.get(mismatch.loss.name, mismatch.loss.oracle)
+        outcome = given_by(formula, mismatch, mismatch.loss.name in self.narrow)
+        if outcome is None or outcome.shape != mismatch.observed.shape:
+            return False
+        given = outcome.gives(mismatch.observed)
+        if isinstance(mismatch, SecondMismatch):
+            # The chain rule of the chain rule adds and multiplies in an order that is open: what overflows
+            # is infinite or nan.
+            given = given | (outcome.strayed & ~np.isfinite(mismatch.observed))
+        return np.asarray(given & self.where(mismatch, outcome))
+
+
+@dataclass(frozen=True)
+class Gives:
+    """Torch gives one of certain numbers.
+
+    Attributes:
+        numbers: which.
+        where: of which elements.
+    """
+
+    numbers: tuple[float, ...]
+    where: Callable[[Any], Elements]
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which elements have one of the numbers."""
+        if mismatch.observed is None:
+            return False
+        observed = mismatch.observed
+        same = [np.isnan(observed) if number != number else observed == number for number in self.numbers]
+        return np.asarray(np.any(same, axis=0) & self.where(mismatch))
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """Torch gives what memory holds that nobody wrote, or that is written at the same time.
+
+    Attributes:
+        where: which elements that can reach.
+        why: why nothing narrower can be said.
+    """
+
+    where: Callable[[Any], Elements]
+    why: str
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which elements it reaches; where bits differ from call to call, whether it reaches any."""
+        reached = self.where(mismatch)
+        if mismatch.observed is not None:
+            return reached
+        differ = mismatch.problem.startswith(("bits", "a second pass through the graph"))
+        return differ and bool(np.any(reached))
+
+
+@dataclass(frozen=True)
+class Raises:
+    """Torch raises on a valid call.
+
+    Attributes:
+        exceptions: the names of the classes.
+        words: of which the message has one.
+        where: in which calls.
+    """
+
+    exceptions: tuple[str, ...]
+    words: tuple[str, ...]
+    where: Callable[[Any], bool] = lambda mismatch: True
+
+    def explains(self, mismatch: Mismatch) -> bool:
+        """Whether just that is raised."""
+        raised = mismatch.problem.startswith(tuple(f"raised {name}: " for name in self.exceptions))
+        return raised and any(word in mismatch.problem for word in self.words) and self.where(mismatch)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Torch gives a result of another shape or dtype, or none.
+
+    Attributes:
+        words: all of which say so in the problem.
+        where: in which calls.
+    """
+
+    words: tuple[str, ...]
+    where: Callable[[Any], bool] = lambda mismatch: True
+
+    def explains(self, mismatch: Mismatch) -> bool:
+        """Whether the problem is that shape or dtype."""
+        said = mismatch.observed is None and all(word in mismatch.problem for word in self.words)
+        return said and self.where(mismatch)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Torch does one of several things.
+
+    Attributes:
+        outcomes: which.
+    """
+
+    outcomes: tuple[Outcome, ...]
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which elements any of them explains."""
+        found = [outcome.explains(mismatch) for outcome in self.outcomes]
+        return np.any(np.broadcast_arrays(*found), axis=0) if mismatch.observed is not None else any(found)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an invalid call returns.
+
+    Attributes:
+        number: the sum of its elements, with four digits; None where memory that is not the tensor's is read, so
+            that it may be any number, or the end of the process.
+        shape: of the result.
+        dtype: of the result.
+    """
+
+    number: float | None
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """Torch accepts invalid calls.
+
+    Attributes:
+        answers: what comes of each, by the loss and the violation, or by the way, the loss and the violation.
+    """
+
+    answers: Mapping[str, Answer]
+
+    def explains(self, mismatch: Mismatch) -> bool:
+        """An invalid call is no mismatch."""
+        return False
+
+    def names(self, row: Invalid | Promotion, way: str | None, outcome: Returned | None) -> bool:
+        """Whether a call is among these, and what came of it, if that is given, is what comes of it."""
+        called = f"{row.loss}-{row.violation}"
+        answer = self.answers.get(f"{way}-{called}" if way else called, self.answers.get(called))
+        if answer is None or outcome is None:
+            return answer is not None
+        number = answer.number
+        if isinstance(outcome.gives, str):
+            return number is None and outcome.gives in ENDS
+        if (outcome.shape, outcome.dtype) != (answer.shape, answer.dtype):
+            return False
+        same = number is None or math.isclose(outcome.gives, number, rel_tol=1e-4)
+        return same or (number != number and outcome.gives != outcome.gives)
+
+
+@dataclass(frozen=True)
+class Otherwise(Loss):
+    """A loss with another formula than the oracle's.
+
+    Attributes:
+        formula: takes what the oracle takes.
+    """
+
+    formula: Formula = multilabel_margin_loss
+
+    @property
+    def oracle(self) -> Formula:
+        """The other formula."""
+        return self.formula
+
+
+# What was computed last, as a call has several gradients, and several records are asked about each.
+_latest: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+KEPT = 16
+
+
+def _kept(key: tuple[Any, ...], holder: Any, compute: Callable[[], Any]) -> Any:
+    if key not in _latest:
+        if len(_latest) >= KEPT:
+            _latest.clear()
+        _latest[key] = holder, compute()  # what is held keeps its identity
+    return _latest[key][1]
+
+
+@np.errstate(all="ignore")
+def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Stepped | None:
+    """What a formula gives for the call of a mismatch, step by step in the format; None where it says nothing.
+
+    Args:
+        formula: takes what the oracle takes.
+        mismatch: of a value, a gradient, or a second derivative.
+        narrow: whether sums are accumulated in the format itself.
+    """
+    form = mismatch.case.format
+    form = replace(form, accumulator=form.name) if narrow else form
+    if not isinstance(mismatch, GradientMismatch):
+        case = replace(mismatch.case, format=form)
+        return _as_stepped(_kept((id(case.arguments), id(mismatch.case), formula, narrow), mismatch.case, lambda: _value(formula, case)), form)
+    if mismatch.differentiation is None:
+        return None
+    example = replace(mismatch.differentiation, case=replace(mismatch.case, format=form))
+    twice = isinstance(mismatch, SecondMismatch)
+    names = tuple(mismatch.tangents) if isinstance(mismatch, SecondMismatch) else (mismatch.argument,)
+    other = Otherwise(mismatch.loss.name, mismatch.loss.module, formula=formula)
+
+    def compute() -> Any:
+        return expect_derivatives(other, example, names, twice=twice, numbers=stepped)
+
+    key = (id(mismatch.differentiation), formula, narrow, twice, names)
+    expected = _kept(key, mismatch.differentiation, compute)
+    found: Any = expected.derivative(mismatch.argument) if twice else expected.gradients[mismatch.argument]
+    return _as_stepped(found, form)
+
+
+def _value(formula: Formula, case: Case) -> Any:
+    return formula(**oracle_arguments(case, stepped))
+
+
+def _as_stepped(found: Any, form: Format) -> Stepped:
+    return found if isinstance(found, Stepped) else stepped(found, form)

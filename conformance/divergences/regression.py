@@ -1,0 +1,104 @@
+"""What torch does instead of the documented in L1, MSE, smooth L1 and Huber."""
+
+from __future__ import annotations
+
+import math
+
+from .outcomes import Accepts, Answer, AnyOf, Computes, Contract, Raises
+from .record import ELSEWHERE, NUMBERS, Divergence, Witness
+from .torch_formulas import regression as by_torch
+from .ways import AOT, AUTOCAST, INDUCTOR, OVERRIDES, WITHOUT_DATA
+from .witnesses import forward, gradient, value
+
+ONE, ZERO = "torch.ones(1)", "torch.zeros(1)"
+WEIGHT = "weight=torch.tensor([1.0, 3.0])"
+WEIGHED = ("l1_loss", "mse_loss")
+
+
+DIVERGENCES = (
+    Divergence(
+        "weighted-mean", "convention", "convention",
+        Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}),
+        "the documentation says that the mean of the output is taken, which divides by the number of losses; "
+        "with a weight torch divides by the sum of the weights, before they broadcast",
+        (
+            *(value(f"F.{loss}(torch.ones(2), torch.zeros(2), {WEIGHT})", 1.0, 2.0) for loss in WEIGHED),
+            gradient("torch.ones(2)", f"F.l1_loss(x, torch.zeros(2), {WEIGHT})", "[1]", 0.75, 1.5),
+            gradient("torch.ones(2)", f"F.mse_loss(x, torch.zeros(2), {WEIGHT})", "[1]", 1.5, 3.0),
+            forward("torch.ones(2)", f"F.l1_loss(x, torch.zeros(2), {WEIGHT})", "torch.ones(2)", 1.0, 2.0),
+            forward("torch.ones(2)", f"F.mse_loss(x, torch.zeros(2), {WEIGHT})", "torch.ones(2)", 2.0, 4.0),
+        ),
+        of=NUMBERS,
+    ),
+    Divergence(
+        "huber_loss-infinite-delta", "nan", "extreme", Computes({"huber_loss": by_torch.huber_loss}),
+        "with an infinite delta the loss is half the squared error, also of an infinite difference; torch "
+        "takes the linear branch there, whose infinities cancel",
+        (value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)", math.nan, math.inf),),
+        of=NUMBERS,
+    ),
+    Divergence(
+        "l1_loss-weight-lost", "convention", "ordinary",
+        AnyOf((Contract(("no gradient by weight",)), Computes({"l1_loss": by_torch.l1_loss_without_weight}))),
+        "where a call passes through __torch_function__ (a mode, a subclass, a device around it, a compiler"
+        " that traces what is below) the weight is dropped, and the loss is that without weights",
+        (
+            Witness(
+                "l1_loss",
+                "class Subclass(torch.Tensor): pass\n"
+                "x, y, w = torch.zeros(1), torch.ones(1), torch.full((1,), 3.0)\n"
+                "F.l1_loss(x.as_subclass(Subclass), y, weight=w, reduction='sum')",
+                1.0, 3.0,
+            ),
+        ),
+        of=("way",), ways=(*OVERRIDES, *AOT, *INDUCTOR, "export"),
+        upstream="https://github.com/pytorch/pytorch/pull/193003",
+    ),
+    Divergence(
+        "l1_loss-accepts-weight-shape", "no error", "accepted",
+        Accepts({f"l1_loss-{name}": Answer(1.0, (), "float32") for name in ("weight-shape", "weight-too-long")}),
+        "where a device is set for new tensors, calls go by way of __torch_function__ and lose the weight",
+        (
+            Witness(
+                "l1_loss",
+                "x, y, w = torch.zeros(2), torch.ones(2), torch.ones(3)\n"
+                "with torch.device('cpu'):\n    got = F.l1_loss(x, y, weight=w)\ngot",
+                1.0, "ValueError",
+            ),
+        ),
+        of=("invalid call",), devices=(ELSEWHERE,),
+        upstream="https://github.com/pytorch/pytorch/pull/193003",
+    ),
+    Divergence(
+        "ways-mean-of-nothing", "error", "corner",
+        Raises(("ZeroDivisionError",), ("division by zero",)),
+        "the mean over no element is nan, and can be differentiated; where Python code stands in for the "
+        "kernel going back divides by the number of elements in Python",
+        tuple(
+            Witness(
+                loss,
+                "x = torch.zeros(0, device='meta', requires_grad=True)\n"
+                f"torch.autograd.grad(F.{loss}(x, x.detach()), x)[0].numel()",
+                "ZeroDivisionError", 0.0,
+            )
+            for loss in ("mse_loss", "smooth_l1_loss", "huber_loss")
+        ),
+        of=("way",), ways=("vmap_of_grad", *AOT, *INDUCTOR, *WITHOUT_DATA),
+    ),
+    Divergence(
+        "autocast-weight", "contract", "ordinary",
+        Contract(("a result torch.",), where=lambda m: "weight" in m.case.arguments
+                 and m.problem.startswith(f"a result torch.{m.case.format.name} ")),
+        "autocast is documented to run the loss in float32; with a weight it runs in its arguments' type",
+        tuple(
+            Witness(
+                loss,
+                "x, autocast = torch.ones(1).bfloat16(), torch.autocast('cpu', torch.bfloat16)\n"
+                f"torch.finfo(autocast(F.{loss})(x, x, weight=x).dtype).bits",
+                16.0, 32.0,
+            )
+            for loss in WEIGHED
+        ),
+        of=("way",), ways=AUTOCAST,
+    ),
+)  # fmt: skip

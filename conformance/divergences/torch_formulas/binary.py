@@ -1,0 +1,147 @@
+"""Formulas of torch for the losses of two-class problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reference import Array
+from reference.binary import softplus
+from reference.dispatch import total, with_derivative_of, with_partials, with_pull
+from reference.reduction import reduce
+
+# By what torch divides at least in the gradient of binary cross entropy: the float32 number, in all formats;
+# an array, as it does not vanish in float16.
+LEAST = np.asarray(np.float32(1e-12), dtype=np.float64)
+# What it adds in the second derivative, in the format.
+EPSILON = 1e-12
+
+
+def _reduced(loss: Any, weight: Any, reduction: str) -> Any:
+    return reduce(loss if weight is None else weight * loss, reduction)
+
+
+def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
+    """Cross entropy of probabilities whose derivatives are not those of the logarithms clamped at -100.
+
+    By x it is (x - y) / max(x (1 - x), 1e-12), by y the difference of the logarithms, not clamped; the second
+    one by x is (x^2 - 2 x y + y) / (x - x^2 + 1e-12)^2.
+
+    Source: aten/native/Loss.cpp; binary_cross_entropy_double_backward, FunctionsManual.cpp.
+    """
+    derivatives = (lambda c, x, y: c * _quotient(x, y), lambda c, x, y: c * (np.log1p(-x) - np.log(x)))
+    return _reduced(with_partials(_clamped, derivatives, input, target), weight, reduction)
+
+
+def _clamped(x: Any, y: Any) -> Any:
+    return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
+
+
+def _quotient(x: Any, y: Any) -> Any:
+    def by_x(c: Any, x: Any, y: Any) -> Any:
+        least = x - x * x + EPSILON
+        return c * (total(x * x, -2 * x * y, y) / (least * least))
+
+    def value(x: Any, y: Any) -> Any:
+        return (x - y) / np.maximum(x * (1 - x), LEAST)
+
+    return with_partials(value, (by_x, lambda c, x, y: -c / np.maximum(x * (1 - x), LEAST)), x, y)
+
+
+def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), which is 0 where exp(-x) overflows; its derivative is y (1 - y)."""
+
+    def pull(c: Any, x: Any, y: Any) -> Any:
+        return c * (1 - y) * y
+
+    return with_pull(lambda x: 1 / (1 + np.exp(-x)), pull, x, elementwise=True)
+
+
+def _log_sigmoid(x: Any) -> Any:
+    """min(x, 0) - log1p(exp(-|x|)); its derivative is 1 - sigmoid(x)."""
+    return with_pull(lambda x: -softplus(-x), lambda c, x, y: c * (1 - _sigmoid(x)), x, elementwise=True)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """Cross entropy of logits as (1 - y) x - (1 + (p - 1) y) log sigma(x), which cancels where it is small.
+
+    Its derivatives are (1 + (p - 1) y) sigma(x) - p y and log sigma(-x) - p log sigma(x).
+
+    Source: binary_cross_entropy_with_logits, aten/src/ATen/native/Loss.cpp.
+    """
+    x, y = input, target
+    value = _as_difference(x, y, pos_weight)
+
+    def otherwise() -> Any:
+        right = with_pull(lambda x: softplus(x), lambda c, x, y: c * _sigmoid(x), x, elementwise=True)
+        wrong = with_pull(lambda x: softplus(-x), lambda c, x, y: c * (_sigmoid(x) - 1), x, elementwise=True)
+        return (y if pos_weight is None else pos_weight * y) * wrong + (1 - y) * right
+
+    return _reduced(with_derivative_of(value, otherwise), weight, reduction)
+
+
+def _as_difference(x: Any, y: Any, pos_weight: Any) -> Any:
+    log_p = _log_sigmoid(x)
+    return (1 - y) * x - (log_p if pos_weight is None else ((pos_weight - 1) * y + 1) * log_p)
+
+
+def logits_in_forward_mode(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """The same loss, whose derivative is that of each of its terms, (1 - y) and sigma(-x).
+
+    Source: forward mode of binary_cross_entropy_with_logits, aten/src/ATen/native/Loss.cpp.
+    """
+    return _reduced(_as_difference(input, target, pos_weight), weight, reduction)
+
+
+def softplus_without_log1p(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """Binary cross entropy of logits as the function transforms compose it.
+
+    With m = max(-x, 0) the softplus is log(exp(-m) + exp(-x - m)) + m. Neither value nor derivative is
+    accurate where one of the terms is near 1.
+
+    Source: binary_cross_entropy_with_logits_hack, aten/src/ATen/functorch/BatchRulesDecompositions.cpp.
+    """
+    shift = np.maximum(-input, 0)
+    softplus = np.log(np.exp(-shift) + np.exp(-input - shift)) + shift
+    positives = 1 if pos_weight is None else (pos_weight - 1) * target + 1
+    return _reduced((1 - target) * input + positives * softplus, weight, reduction)
+
+
+def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Logistic loss as log1p(z), z = exp(-y x), with the derivative z / (1 + z).
+
+    Source: soft_margin_loss, aten/src/ATen/native/Loss.cpp.
+    """
+
+    def pull(c: Any, x: Any, y: Any) -> Any:
+        z = np.exp(x)
+        return c * (z / (z + 1))
+
+    exponent = -(target * input)
+    return reduce(with_pull(lambda x: np.log1p(np.exp(x)), pull, exponent, elementwise=True), reduction)
+
+
+def soft_margin_loss_up_to_87(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Logistic loss whose log1p(z) is infinite from z = 1e38 on. Source: SLEEF as torch had it before 2.7."""
+    exponent = -(target * input)
+    z = np.exp(exponent)
+    return reduce(np.log1p(np.where(z > 1e38, np.inf, z)), reduction)
+
+
+def derivative_by_complement(input: Any, target: Any, reduction: str = "mean") -> Array:
+    """Logistic loss whose derivative is y (sigma(y x) - 1), which is lost where sigma is near 1.
+
+    Source: soft_margin_loss_backward, torch/_decomp/decompositions.py.
+    """
+
+    def pull(c: Any, x: Any, y: Any) -> Any:
+        return c * (1 - _sigmoid(-x))
+
+    return reduce(with_pull(softplus, pull, -(target * input), elementwise=True), reduction)

@@ -1,0 +1,45 @@
+"""Formulas of torch for L1, MSE and Huber."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reference import Array
+from reference.reduction import reduce
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
+    """L1 whose weighted mean divides by the sum of the weights, as given. Source: torch/nn/functional.py."""
+    return _averaged(np.abs(input - target), reduction, weight)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
+    """MSE whose weighted mean divides by the sum of the weights, as given. Source: torch/nn/functional.py."""
+    d = input - target
+    return _averaged(d * d, reduction, weight)
+
+
+def _averaged(loss: Any, reduction: str, weight: Any) -> Array:
+    if weight is None:
+        return reduce(loss, reduction)
+    if reduction != "mean":
+        return reduce(weight * loss, reduction)
+    result: Array = np.sum(weight * loss) / np.sum(weight)
+    return result
+
+
+def huber_loss(
+    input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
+) -> Array:
+    """Huber whose linear branch is taken at infinity, whatever delta. Source: aten/native/cpu/BinaryOpsKernel.cpp."""
+    d = np.abs(input - target)
+    m = np.minimum(d, delta)
+    loss = m * (d - 0.5 * m)
+    return reduce(loss if weight is None else weight * loss, reduction)
+
+
+def l1_loss_without_weight(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
+    """L1 that takes a weight and does not use it. Source: l1_loss, torch/nn/functional.py, as overridden."""
+    return reduce(np.abs(input - target), reduction)

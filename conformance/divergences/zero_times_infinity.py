@@ -1,0 +1,48 @@
+"""What torch does where a factor is 0 and the other infinite: nan, in place of the limit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from reference import Stepped
+from strategies import is_real
+
+from ..mismatch import Mismatch
+from . import torch_formulas
+from .outcomes import Computes, Elements
+from .record import NUMBERS, Divergence
+from .witnesses import gradient, value
+
+NAN, INF = math.nan, math.inf
+ONE, ZERO = "torch.ones(1)", "torch.zeros(1)"
+
+
+def infinite_argument(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """Calls with an infinite argument, whose result is nan."""
+    given = mismatch.case.arguments.values()
+    infinite = any(np.any(np.isinf(value)) for value in given if is_real(value))
+    return infinite & np.isnan(mismatch.observed) if mismatch.observed is not None else False
+
+
+DIVERGENCES = (
+    Divergence(
+        "infinite", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, infinite_argument),
+        "a factor of 0 is multiplied by an infinite one, or infinities are subtracted, and the result is nan; "
+        "its limit is a number, as in 0 log 0, or the loss of an infinitely certain right answer",
+        (
+            value("F.binary_cross_entropy_with_logits(torch.tensor(-math.inf), torch.tensor(0.0))", NAN, 0.0),
+            value("F.multilabel_soft_margin_loss(torch.tensor([-math.inf]), torch.tensor([0.0]))", NAN, 0.0),
+            value("F.poisson_nll_loss(torch.tensor(-math.inf), torch.tensor(0.0))", NAN, 0.0),
+            value("F.kl_div(torch.tensor([-math.inf]), torch.tensor([0.0]), reduction='sum')", NAN, 0.0),
+            gradient("torch.tensor([-math.inf])", f"F.kl_div({ZERO}, x, reduction='sum', log_target=True)",
+                     "[0]", NAN, 0.0),
+            gradient(ONE, f"F.margin_ranking_loss(torch.tensor([math.inf]), {ZERO}, x)", "[0]", NAN, 0.0),
+            gradient("torch.tensor([math.inf])", f"F.triplet_margin_loss({ZERO}, {ONE}, x)", "[0]", NAN, 0.0),
+            gradient("torch.tensor([math.inf])", f"F.triplet_margin_with_distance_loss({ZERO}, {ONE}, x)",
+                     "[0]", NAN, 0.0),
+        ),
+        of=NUMBERS, upstream="https://github.com/pytorch/pytorch/issues/49844",
+    ),
+)  # fmt: skip
