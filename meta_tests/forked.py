@@ -1,4 +1,4 @@
-"""Runs of pytest and of scripts that begin where torch and pytest are imported: that takes most of a short run.
+"""Runs of pytest and of scripts that begin where torch and pytest are imported, most of a short run.
 
 They are forked from a process that has done nothing else, so that each is as good as new.
 """
