@@ -138,7 +138,7 @@ def main(journal: Path, device: str, seconds: float) -> None:
     """Make the calls on standard input, until one ends the process or spoils the device for the others."""
     torch.set_num_threads(1)
     # What is read before it is written is nan. Kernels without a deterministic form run all the same.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import torch's compilers
     torch.zeros(1, device=device).cpu()  # that the device is not there must not pass for a refusal
     begun, _ = _read(journal)
     for call in json.load(sys.stdin):

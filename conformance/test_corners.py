@@ -20,9 +20,9 @@ from .test_value import check_value
 @pytest.fixture(autouse=True)
 def _memory_filled_with_nan() -> Iterator[None]:
     """What a loss reads and nobody wrote is nan, not whatever memory happens to hold."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import torch's compilers
     yield
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
 
 
 def test_corner(place: Place, tally: Tally) -> None:

@@ -1,4 +1,4 @@
-"""Runs of pytest and of scripts that begin where torch is imported: the import takes most of a short run.
+"""Runs of pytest and of scripts that begin where torch and pytest are imported, most of a short run.
 
 They are forked from a process that has done nothing else, so that each is as good as new.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["numpy", "torch"])
+_server.set_forkserver_preload(["numpy", "torch", "jinja2", "pytest"])
 
 
 def run_pytest(

@@ -99,10 +99,11 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
     (tmp_path / "fused.py").write_text(FUSED)
     program, *options = shlex.split(COMMAND)
     assert program.endswith("/pytest")
-    run = pytest_of_the_suite(*options, "-n", "2", path=tmp_path)  # as it stands there, but for the workers
+    # As it stands there, but for the number of examples.
+    run = pytest_of_the_suite(*options, "--examples", "20", path=tmp_path)
     assert run.returncode == 0, run.stdout
     assert "implementation fused:cross_entropy: cross_entropy" in run.stdout
-    assert "100 examples a cell, seed 0" in run.stdout
+    assert "20 examples a cell, seed 0" in run.stdout
     for line in re.findall(r"not tested: (.*)", README):
         reason = re.escape(line).replace(r"\.\.\.", ".*")
         assert re.search(re.sub(r"\d+\\ examples", r"\\d+ examples", reason), run.stdout), line
@@ -116,12 +117,11 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
     assert not re.search(r"conformance/test_(completeness|support|invalid|worked|divergences)", run.stdout)
 
 
-# The first of them once drew weights whose sum is infinite, and logits whose difference is.
-@pytest.mark.parametrize("seed", ["11", "2026"])
-def test_the_example_of_the_readme_passes_with_other_cases(tmp_path: Path, seed: str) -> None:
+def test_the_example_of_the_readme_passes_with_other_cases(tmp_path: Path) -> None:
     (tmp_path / "fused.py").write_text(FUSED)
-    few = ["--hypothesis-seed", seed, "--examples", "20", "-k", "value or gradient or law"]
-    run = pytest_of_the_suite(*shlex.split(COMMAND)[1:], *few, "-n", "2", path=tmp_path)
+    # The seed once drew weights whose sum is infinite, and logits whose difference is.
+    few = ["--hypothesis-seed", "11", "--examples", "20", "-k", "value or gradient or law"]
+    run = pytest_of_the_suite(*shlex.split(COMMAND)[1:], *few, path=tmp_path)
     assert run.returncode == 0, run.stdout
     assert {"gradient", "law", "value"} <= set(
         re.findall(r"^(\w+): \d+ examples in", run.stdout, re.MULTILINE)
@@ -187,7 +187,7 @@ KL_REDUCTIONS = ("none", "mean", "sum", "batchmean")
 
 
 def test_what_is_refused_is_not_counted_as_passed(here: Path) -> None:
-    options = ["conformance/test_gradient.py", "--loss", "l1_loss", "--loss", "KLDivLoss", "-n", "2", "-v"]
+    options = ["conformance/test_gradient.py", "--loss", "l1_loss", "--loss", "KLDivLoss", "-n", "1", "-v"]
     run = pytest_of_the_suite("--implementation", "plugged-in", *options, *FEW, path=here)
     assert run.returncode == 0, run.stdout
     examples, untested = counts_in(run.stdout, "gradient")

@@ -127,6 +127,6 @@ def test_a_crash_is_seen_again_and_a_chosen_seed_is_given(
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
     if given:
         with pytest.raises(subprocess.TimeoutExpired):
-            run_script(script, ROOT, environment, seconds=5)
+            run_script(script, ROOT, environment, seconds=3)
     else:
         assert run_script(script, ROOT, environment, seconds=100).returncode == 1
