@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference import Array, Tracked, Variable, gradients, tracked
+from reference import Array, Stepped, Tracked, Variable, gradients, tracked
 from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, spread
@@ -46,7 +46,14 @@ class Expected:
         none = np.isnan(self.value)
         if not np.any(none):
             return False
-        return np.isnan(np.asarray(truth.value)) if none.ndim else True
+        samples, shape = none.shape, truth.shape
+        if samples == shape:
+            return none
+        if len(shape) > 1 and samples == (shape[0], *shape[2:]):  # one for all classes
+            return np.broadcast_to(np.expand_dims(none, 1), shape)
+        if none.ndim and samples == shape[: none.ndim]:  # one for each row
+            return np.broadcast_to(none.reshape(samples + (1,) * (len(shape) - none.ndim)), shape)
+        return True
 
     def derivative(self, name: str) -> Tracked:
         """The second derivative by an argument, or the one "along" the tangents."""
@@ -78,7 +85,8 @@ def expect_derivatives(
     inner = {name: Variable(Variable(given[name]) if twice else given[name]) for name in names}
     result = loss.oracle(**{**given, **inner})
     upstream = spread(differentiation.upstream, result.shape)
-    direction: Any = Variable(numbers(upstream, form)) if twice else numbers(upstream, form)
+    first_direction = _opened(numbers(upstream, form))
+    direction: Any = Variable(first_direction) if twice else first_direction
     value = constant(result)
     # A result that depends on no variable (no frame in any sequence) has the derivative 0.
     result = result if isinstance(result, Variable) else Variable(result)
@@ -88,7 +96,7 @@ def expect_derivatives(
     tangents = _tangents(differentiation, {name: given[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
-    *second, along = gradients(slope, numbers(np.ones(()), form), [*outer, direction])
+    *second, along = gradients(slope, _opened(numbers(np.ones(()), form)), [*outer, direction])
     return Expected(
         upstream,
         {name: _settled(gradient.value) for name, gradient in first.items()},
@@ -97,6 +105,11 @@ def expect_derivatives(
         _settled(along),
         value,
     )
+
+
+def _opened(numbers: Any) -> Any:
+    """Numbers from which the chain rule goes back, in an order that is open."""
+    return numbers.in_open_order() if isinstance(numbers, Stepped) else numbers
 
 
 def _settled(derivative: Any) -> Any:

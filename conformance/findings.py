@@ -1,29 +1,47 @@
-"""The registry of divergences as a document: what torch does, what is right and why, and how to see it."""
+"""The registry of divergences as a document, in order of importance, and one of them as a bug report."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 from reference import FORMATS
 
 from .divergences import DIVERGENCES, Divergence
-from .divergences.record import KINDS, OF, Witness
+from .divergences.record import OF, SEVERITIES, Showing, Witness, showings
 from .losses import LOSSES
 from .scripts import commented, imports
+
+# The newest torch that the registry was tested with; the CPU, and the GPU of an earlier one.
+NEWEST = "2.14.1"
 
 HEAD = """\
 # Findings
 
-Where the losses of PyTorch do otherwise than they are documented to, as far as this suite knows. Each finding
-is a record of the registry, [`conformance/divergences`](../conformance/divergences), from which this page is
-generated: `python -m conformance findings > docs/findings.md`. A test runs every script below and fails as
-soon as one no longer shows what it says.
+Where the losses of PyTorch differ from their documentation, as far as this suite knows, in order of importance. Each
+entry is a record of the registry, [`conformance/divergences`](../conformance/divergences), from which
+`python -m conformance findings > docs/findings.md` makes this page. `python -m conformance issue ID` prints an entry
+as a bug report. A test runs every script below, and fails as soon as one no longer shows what it says.
 
-*Right* is what the documented formula gives in exact arithmetic, rounded; the limit where a number is
-infinite; and an exception where the documentation excludes a call. Where that is not what torch gives, *why*
-says which step goes wrong.
+*Right* is what the documented formula gives in exact arithmetic, rounded; the limit where a number is infinite; and an
+exception where the documentation excludes a call. `python -m conformance severity` measures the classes: it draws
+training data (normal numbers around 1, real labels, weights that are not all 0) and runs the documented corners.
 """
+
+MEANINGS = {
+    "ordinary": "training data meets it: more than one in a thousand examples of some loss and dtype, or of some way of "
+    "running torch",
+    "corner": "training data does not meet it, and a documented corner does, such as a mask or an empty batch",
+    "extreme": "it takes numbers near the ends of the range of the dtype, or infinite ones",
+    "accepted": "the call should raise; what it returns may be anything, and is on record",
+    "without data": "only the shapes and dtypes that tensors without data promise are wrong",
+}
+# Sections of what is no open defect of any device.
+APART = {
+    "convention": ("Conventions", "The documentation leaves a choice. The suite takes one side, and torch the other."),
+    "closed": ("Closed", "The newest torch is without these."),
+    "device": ("On NVIDIA GPUs only", "Seen with torch 2.11.0 on an H200."),
+}
 
 
 def findings(records: Iterable[Divergence] = DIVERGENCES) -> str:
@@ -32,55 +50,75 @@ def findings(records: Iterable[Divergence] = DIVERGENCES) -> str:
     Args:
         records: the divergences to describe; all by default.
     """
-    by_loss = {name: [record for record in records if record.loss == name] for name in LOSSES}
-    found = {name: listed for name, listed in by_loss.items() if listed}
-    parts = [HEAD, "\n".join(_summary(found)), "\n".join(_kinds())]
-    for name, listed in found.items():
-        parts.append(f"## {name}")
-        parts += [_finding(record) for record in listed]
+    listed = list(records)
+    sections: dict[str, list[Divergence]] = {}
+    for name in [*MEANINGS, *APART]:
+        sections[name] = [record for record in listed if section_of(record) == name]
+    parts = [HEAD, "\n".join(_overview(sections))]
+    for name, found in sections.items():
+        if found:
+            title, about = APART.get(name) or (_capital(SEVERITIES[name]), _capital(MEANINGS[name]) + ".")
+            parts += [f"## {title}", about, *map(_entry, found)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _summary(found: dict[str, list[Divergence]]) -> list[str]:
-    lines = [
-        "| Loss | " + " | ".join(KINDS) + " | all |",
-        "| --- |" + " ---: |" * (len(KINDS) + 1),
-    ]
-    for name, listed in found.items():
-        counts = Counter(record.kind for record in listed)
-        cells = [str(counts[kind] or "") for kind in KINDS]
-        lines.append(f"| [{name}](#{name}) | " + " | ".join(cells) + f" | {len(listed)} |")
+def section_of(record: Divergence) -> str:
+    """The section of the document that a record belongs to."""
+    if record.until is not None:
+        return "closed"
+    if record.devices:
+        return "device"
+    return record.severity
+
+
+def _overview(sections: dict[str, list[Divergence]]) -> list[str]:
+    lines = ["| Class | Entries | Losses |", "| --- | ---: | --- |"]
+    for name, found in sections.items():
+        if found:
+            title = APART[name][0] if name in APART else _capital(SEVERITIES[name])
+            entries = ", ".join(f"[{record.id}](#{record.id})" for record in found)
+            lines.append(f"| [{title}](#{title.lower().replace(' ', '-')}) | {len(found)} | {entries} |")
     return lines
 
 
-def _kinds() -> list[str]:
-    return [f"- *{kind}*: {meaning}" for kind, meaning in KINDS.items()]
-
-
-def _finding(record: Divergence) -> str:
-    facts = [
-        f"**{OF[record.of].capitalize()}**, *{record.kind}*: "
-        f"gives `{record.gives}`, right is `{record.truth}`.",
-        f"{record.reason[0].upper()}{record.reason[1:]}.",
-        f"Seen in torch {_versions(record)}; {_formats(record)}; {_devices(record)}.",
-    ]
+def _entry(record: Divergence) -> str:
+    shown = showings([record])
+    first = shown[0]
+    facts = [f"{_capital(record.reason)}."]
+    facts.append(f"*Losses*: {_losses(shown)}. *Torch*: {_versions(record)}. *Dtypes*: {_formats(record)}.")
+    if record.ways:
+        facts[-1] += f" *Ways*: {', '.join(record.ways)}."
     if record.upstream:
-        facts.append(f"Upstream: <{record.upstream}>.")
-    return "\n".join([f"### {record.id}", "", *facts, "", "```python", script(record), "```"])
+        facts.append(f"*Upstream*: <{record.upstream}>.")
+    return "\n".join([f"### {record.id}", "", *facts, "", "```python", script(first.witness), "```"])
+
+
+def _losses(shown: list[Showing]) -> str:
+    by_loss: dict[str, list[str]] = {}
+    for showing in shown:
+        properties = by_loss.setdefault(showing.loss, [])
+        properties += [showing.of] if showing.of not in properties else []
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for loss, properties in by_loss.items():
+        alike.setdefault(tuple(properties), []).append(f"`{loss}`")
+    return "; ".join(
+        f"{', '.join(losses)} ({', '.join(OF[of] for of in properties)})" for properties, losses in alike.items()
+    )
 
 
 def _versions(record: Divergence) -> str:
-    begun = f"since {record.since}" if record.since else f"from {LOSSES[record.loss].since} or before"
-    return begun + (f", until {record.until}" if record.until else " to the newest tested")
+    begun = f"since {record.since}" if record.since else f"from {LOSSES[record.losses[0]].since} or before"
+    newest = "2.11.0 (CUDA)" if record.devices else NEWEST
+    return begun + (f", until {record.until}" if record.until else f" to {newest}, the newest tested")
 
 
 def _formats(record: Divergence) -> str:
-    every = set(record.formats) >= set(LOSSES[record.loss].formats)
-    return "all dtypes" if every else ", ".join(name for name in FORMATS if name in record.formats)
+    every = set(record.formats) >= set(LOSSES[record.losses[0]].formats)
+    return "all" if every else ", ".join(name for name in FORMATS if name in record.formats)
 
 
-def _devices(record: Divergence) -> str:
-    return " and ".join(record.devices) if record.devices else "not special to a device"
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def script(witness: Witness, got: object = None) -> str:
@@ -94,3 +132,44 @@ def script(witness: Witness, got: object = None) -> str:
     told = f"{witness.gives if got is None else got}; right is {witness.truth}"
     code = [*statements, *commented(f"print(float({expression}))", told)]
     return "\n".join([*imports(code), "", *code])
+
+
+def issue(name: str) -> str:
+    """A divergence as a bug report, in the form that PyTorch's template for issues asks for.
+
+    Args:
+        name: the id of the record, or its name of one loss.
+
+    Raises:
+        ValueError: there is no such record.
+    """
+    found = [record for record in DIVERGENCES if name in (record.id, *map(partial(_name, record), record.losses))]
+    if not found:
+        close = [record.id for record in DIVERGENCES if name.split("-")[0] in record.losses]
+        hint = f"; of {name.split('-')[0]} there are {', '.join(close)}" if close else ""
+        raise ValueError(f"no divergence has the id {name!r}{hint} (docs/findings.md lists all)")
+    record = found[0]
+    wanted = [loss for loss in record.losses if record.name(loss) == name] or list(record.losses)
+    shown = [showing for showing in showings([record]) if showing.loss in wanted]
+    title = f"{', '.join(wanted[:3])}{' and others' if len(wanted) > 3 else ''}: {record.reason.split(';')[0]}"
+    parts = ["# " + _capital(title), "### 🐛 Describe the bug", f"{_capital(record.reason)}."]
+    for showing in shown[:3]:
+        witness = showing.witness
+        outcome = f"Expected: `{witness.truth}`. Actual: `{witness.gives}`."
+        parts += [f"{_capital(OF[showing.of])}:", f"```python\n{script(witness)}\n```", outcome]
+    parts.append(f"Concerned: {_losses(shown)}; dtypes: {_formats(record)}; seen in torch {_versions(record)}.")
+    if record.upstream:
+        parts.append(f"Discussed in {record.upstream}.")
+    parts += ["### Versions", f"```\n{environment().rstrip()}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _name(record: Divergence, loss: str) -> str:
+    return record.name(loss)
+
+
+def environment() -> str:
+    """What ``python -m torch.utils.collect_env`` prints."""
+    from torch.utils import collect_env  # takes a second, as it asks the system
+
+    return str(collect_env.get_pretty_env_info())

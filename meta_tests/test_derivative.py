@@ -19,7 +19,7 @@ from conformance.differentiating import Expected, expect_derivatives
 from conformance.losses import LOSSES, Loss
 from meta_tests import fifty_digits
 from reference import FORMATS, Array, Format, Tracked, Variable, gradients
-from strategies import Case, Differentiation, differentiations, weightless
+from strategies import Case, Differentiation, differentiations, masked
 from strategies.embedding import DISTANCES
 
 from .difference_quotients import Moving, Slope, in_any_precision
@@ -208,8 +208,8 @@ def test_gradient_agrees_with_difference_quotients(row: Loss, form: Format) -> N
     @settings(max_examples=EXAMPLES)
     @given(drawn, st.integers(0, 2**16))
     def agrees(example: Differentiation, seed: int) -> None:
-        # A quotient of losses that are nan tells nothing. What weighs nothing is no part of the others.
-        case, mask = example.case, weightless(example.case)
+        # A quotient of losses that are nan tells nothing. What is masked is no part of the others.
+        case, mask = example.case, masked(example.case)
         if mask is not None:
             first, x = next(iter(case.arguments.items()))
             case = case.replacing(**{first: np.where(mask & ~np.isfinite(x), 0, x)})

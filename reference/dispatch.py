@@ -179,6 +179,19 @@ def with_partials(formula: Callable[..., Any], partials: Sequence[Callable[..., 
     return formula(*operands) if rule is None else rule(formula, partials, *operands)
 
 
+def accumulated(array: Any, steps: Callable[[Any], Any]) -> Any:
+    """What some steps make of an array if a kernel carries them out in the accumulator's format.
+
+    Only numbers that know every step tell it from the same steps in the format itself.
+
+    Args:
+        array: plain numbers, or `Numbers` that hold no record of how they were computed.
+        steps: a function of such an array.
+    """
+    rule = array.functions.get(accumulated) if isinstance(array, Numbers) else None
+    return steps(array) if rule is None else rule(array, steps)
+
+
 def scatter(array: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of indexing: zeros of a shape, to which each element is added at its index."""
     if isinstance(array, Numbers):

@@ -20,7 +20,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of, with_error_of
+from .dispatch import (
+    Array,
+    Numbers,
+    accumulated,
+    number,
+    product,
+    scatter,
+    total,
+    with_derivative_of,
+    with_error_of,
+)
 from .formats import FORMATS, Format
 from .reach import Reach
 from .tracked import ULPS
@@ -42,9 +52,11 @@ class Stepped(Numbers):
         strayed: whether a step on the way may overflow, or vanish although its exact result is not 0.
         reach: how large and small partial results may be in some order.
         format: whose numbers they are.
+        loose: whether the order of the steps is open, as that of the chain rule is. Then what overflows in one
+            order is a number in another: ranges reach beyond the largest number of the format.
     """
 
-    __slots__ = ("format", "high", "low", "minus", "nan", "plus", "reach", "strayed")
+    __slots__ = ("format", "high", "loose", "low", "minus", "nan", "plus", "reach", "strayed")
 
     value: Array
 
@@ -56,8 +68,10 @@ class Stepped(Numbers):
         strayed: Array,
         reach: Reach,
         format: Format,
+        loose: bool = False,
     ) -> None:
         self.value = value
+        self.loose = loose
         self.low, self.high = ends
         self.plus, self.minus, self.nan = kinds
         self.strayed = strayed
@@ -73,11 +87,15 @@ class Stepped(Numbers):
         )  # fmt: skip
 
     @classmethod
-    def of(cls, arrays: Iterable[Array], format: Format) -> Stepped:
+    def of(cls, arrays: Iterable[Array], format: Format, loose: bool) -> Stepped:
         """Elements of which this is known, in the order of `arrays`."""
         value, low, high, plus, minus, nan, strayed, largest, smallest = map(np.asarray, arrays)
         reach = Reach(largest, smallest)
-        return cls(value, (low, high), (plus, minus, nan), strayed, reach, format)
+        return cls(value, (low, high), (plus, minus, nan), strayed, reach, format, loose)
+
+    def in_open_order(self) -> Stepped:
+        """The same numbers, from which steps follow whose order is open."""
+        return Stepped.of(self.arrays, self.format, True)
 
     @property
     def error(self) -> Array:
@@ -148,7 +166,8 @@ def _number_between(value: Array, low: Array, high: Array, format: Format, stray
 def _rounded(value: Array, format: Format) -> Array:
     if format.name == "bfloat16":
         return format.nearest(value).astype(value.dtype)
-    return value.astype(format.name).astype(value.dtype)
+    with np.errstate(over="ignore"):
+        return value.astype(format.name).astype(value.dtype)
 
 
 def _settle(
@@ -162,6 +181,7 @@ def _settle(
     *,
     exact: bool = True,
     spacing: bool = True,
+    loose: bool = False,
 ) -> Stepped:
     """Round the ends of ranges outwards, and see what overflows.
 
@@ -175,11 +195,13 @@ def _settle(
         units: how many roundings.
         exact: whether a result that the format has is not rounded.
         spacing: whether a tiny result is rounded, too; sums are exact below the normal range.
+        loose: whether the order of the steps is open.
     """
     plus, minus, nan = kinds
     low, high = ends
     is_number = low <= high
     step = units * format.smallest_subnormal if spacing else 0.0
+    exact = exact and not loose  # in another order other partial results are rounded
     if exact and np.all(format.has(low) & format.has(high)):
         wide_low, wide_high = low, high
     else:
@@ -194,13 +216,17 @@ def _settle(
     # What is below is rounded to the largest number.
     edge = value.dtype.type(format.max) * (1 + value.dtype.type(format.unit_roundoff / 2))
     none = ~is_number | (wide_low >= edge) | (wide_high <= -edge)
-    wide_low = np.where(none, np.inf, np.clip(wide_low, -format.max, format.max))
-    wide_high = np.where(none, -np.inf, np.clip(wide_high, -format.max, format.max))
+    if loose:
+        none = ~is_number
+        wide_low, wide_high = np.where(none, np.inf, wide_low), np.where(none, -np.inf, wide_high)
+    else:
+        wide_low = np.where(none, np.inf, np.clip(wide_low, -format.max, format.max))
+        wide_high = np.where(none, -np.inf, np.clip(wide_high, -format.max, format.max))
+    size = np.where(none, 0, np.maximum(np.abs(wide_low), np.abs(wide_high)))
     vanished = is_number & (wide_low <= 0) & (wide_high >= 0) & ((low > 0) | (high < 0))
     return Stepped(
         _rounded(value, format), (wide_low, wide_high), (plus | over, minus | under, nan),
-        strayed | over | under | vanished, reach.joined(np.where(none, 0, np.maximum(np.abs(wide_low), np.abs(wide_high))), np.zeros_like(wide_low)),
-        format,
+        strayed | over | under | vanished, reach.joined(size, np.zeros_like(size)), format, loose,
     )  # fmt: skip
 
 
@@ -218,7 +244,7 @@ def _in_any_order(a: Stepped) -> Stepped:
     low, high = (np.where(tiny, end, was) for end, was in ((a.low - step, a.low), (a.high + step, a.high)))
     may_be_zero = (low <= 0) & (high >= 0)
     kinds = a.plus | (over & (high >= 0)), a.minus | (over & (low <= 0)), a.nan | (over & may_be_zero)
-    return Stepped(a.value, (low, high), kinds, a.strayed | over | tiny, reach, form)
+    return Stepped(a.value, (low, high), kinds, a.strayed | over | tiny, reach, form, a.loose)
 
 
 def _strayed(*operands: Stepped) -> Array:
@@ -233,14 +259,15 @@ def _add(a: Stepped, b: Stepped) -> Stepped:
     ends = np.where(both, a.low + b.low, np.inf), np.where(both, a.high + b.high, -np.inf)
     reach = a.reach.plus(b.reach)
     result = _settle(
-        a.value + b.value, ends, (plus, minus, nan), _strayed(a, b), reach, a.format, spacing=False
-    )
+        a.value + b.value, ends, (plus, minus, nan), _strayed(a, b), reach, a.format, spacing=False,
+        loose=a.loose or b.loose,
+    )  # fmt: skip
     return _in_any_order(result)
 
 
 def _negative(a: Stepped) -> Stepped:
     low, high = np.where(a.is_number, -a.high, np.inf), np.where(a.is_number, -a.low, -np.inf)
-    return Stepped(-a.value, (low, high), (a.minus, a.plus, a.nan), a.strayed, a.reach, a.format)
+    return Stepped(-a.value, (low, high), (a.minus, a.plus, a.nan), a.strayed, a.reach, a.format, a.loose)
 
 
 def _subtract(a: Stepped, b: Stepped) -> Stepped:
@@ -278,7 +305,9 @@ def _multiply(a: Stepped, b: Stepped) -> Stepped:
     kinds = _infinite_products(a, b)
     reach = a.reach.times(b.reach)
     value, ends = a.value * b.value, _ends_of(candidates, both)
-    return _in_any_order(_settle(value, ends, kinds, _strayed(a, b), reach, a.format))
+    return _in_any_order(
+        _settle(value, ends, kinds, _strayed(a, b), reach, a.format, loose=a.loose or b.loose)
+    )
 
 
 def _divide(a: Stepped, b: Stepped) -> Stepped:
@@ -311,7 +340,10 @@ def _divide(a: Stepped, b: Stepped) -> Stepped:
     low, high = np.where(vanishes, np.minimum(low, 0), low), np.where(vanishes, np.maximum(high, 0), high)
     least, most = np.where(both, np.minimum(np.abs(bl), np.abs(bh)), 1), np.where(both, np.maximum(np.abs(bl), np.abs(bh)), 1)
     reach = a.reach.over(np.where(zero_b, 0, least), most)
-    result = _settle(a.value / b.value, (low, high), (plus, minus, nan), _strayed(a, b), reach, a.format)
+    result = _settle(
+        a.value / b.value, (low, high), (plus, minus, nan), _strayed(a, b), reach, a.format,
+        loose=a.loose or b.loose,
+    )  # fmt: skip
     return _in_any_order(result)
 
 
@@ -321,7 +353,7 @@ def _absolute(a: Stepped) -> Stepped:
     low, high = _ends_of(sizes, a.is_number)
     low = np.where(zero, 0, low)
     kinds = a.plus | a.minus, np.zeros_like(a.nan), a.nan
-    return Stepped(np.abs(a.value), (low, high), kinds, a.strayed, a.reach, a.format)
+    return Stepped(np.abs(a.value), (low, high), kinds, a.strayed, a.reach, a.format, a.loose)
 
 
 def _monotone(
@@ -335,7 +367,8 @@ def _monotone(
     huge = np.finfo(a.value.dtype).max
     ends = np.where(is_number, np.maximum(ends[0], -huge), np.inf), np.where(is_number, np.minimum(ends[1], huge), -np.inf)
     value = ufunc(a.value)
-    return _settle(value, ends, kinds, a.strayed, Reach.of(np.abs(value)), a.format, units, exact=exact)
+    reach = Reach.of(np.abs(value))
+    return _settle(value, ends, kinds, a.strayed, reach, a.format, units, exact=exact, loose=a.loose)
 
 
 def _sqrt(a: Stepped) -> Stepped:
@@ -349,7 +382,7 @@ def _exp(a: Stepped) -> Stepped:
     low = np.where(a.minus, np.minimum(result.low, 0), result.low)  # exp(-inf) is 0
     high = np.where(a.minus, np.maximum(result.high, 0), result.high)
     kinds = result.plus, result.minus, result.nan
-    return Stepped(result.value, (low, high), kinds, result.strayed | early, result.reach, a.format)
+    return Stepped(result.value, (low, high), kinds, result.strayed | early, result.reach, a.format, a.loose)
 
 
 def _log(a: Stepped) -> Stepped:
@@ -376,8 +409,9 @@ def _power(a: Stepped, b: Stepped) -> Stepped:
     kinds = (a.plus & rises) | (zero & falls), np.zeros_like(is_number), a.nan | b.nan | a.minus | np.zeros_like(is_number)
     value = a.value**b.value
     return _settle(
-        value, ends, kinds, _strayed(a, b), Reach.of(np.abs(value)), a.format, 2 * ULPS[np.power], exact=False
-    )
+        value, ends, kinds, _strayed(a, b), Reach.of(np.abs(value)), a.format, 2 * ULPS[np.power], exact=False,
+        loose=a.loose or b.loose,
+    )  # fmt: skip
 
 
 def _maximum(a: Stepped, b: Stepped) -> Stepped:
@@ -396,8 +430,9 @@ def _maximum(a: Stepped, b: Stepped) -> Stepped:
     only_nan = (a.nan & ~(a.is_number | a.plus | a.minus)) | (b.nan & ~(b.is_number | b.plus | b.minus))
     kinds = plus & ~only_nan, minus & ~only_nan, nan
     return Stepped(
-        np.maximum(a.value, b.value), ends, kinds, _strayed(a, b), a.reach.either(b.reach), a.format
-    )
+        np.maximum(a.value, b.value), ends, kinds, _strayed(a, b), a.reach.either(b.reach), a.format,
+        a.loose or b.loose,
+    )  # fmt: skip
 
 
 def _minimum(a: Stepped, b: Stepped) -> Stepped:
@@ -434,14 +469,18 @@ def _added(
     over, under = above + off > NEARLY * accumulator.max, below - off < -NEARLY * accumulator.max
     # Where all have one sign, what is beyond the range is infinite in every order.
     beyond = (is_number & (sums[0] - off > accumulator.max) & (below == 0)), (is_number & (sums[1] + off < -accumulator.max) & (above == 0))
-    is_number = is_number & ~beyond[0] & ~beyond[1]
+    if not a.loose:
+        is_number = is_number & ~beyond[0] & ~beyond[1]
     plus, minus = any_of(a.plus) | over, any_of(a.minus) | under
     nan = any_of(a.nan) | (plus & minus)
     plus = plus & ~certain["minus"] & ~certain["nan"]
     minus = minus & ~certain["plus"] & ~certain["nan"]
     value = np.asarray(along(a.value))
     value = np.where(np.abs(value) > accumulator.max, np.copysign(np.inf, value), value)
-    ends = np.where(is_number, sums[0] - off, np.inf), np.where(is_number, sums[1] + off, -np.inf)
+    low, high = sums[0] - off, sums[1] + off
+    # Terms that are not below 0 have no sum below 0.
+    low, high = np.where(below == 0, np.maximum(low, 0), low), np.where(above == 0, np.minimum(high, 0), high)
+    ends = np.where(is_number, low, np.inf), np.where(is_number, high, -np.inf)
     return value, ends, (plus, minus, nan), any_of(a.strayed) | over | under
 
 
@@ -451,7 +490,9 @@ def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
     value, ends, kinds, strayed = _added(a, along, along, any_of)
     same = a.format.accumulator == a.format.name
     reach = a.reach.along(axis, keepdims, summed=True) if same else Reach.of(np.where(np.isfinite(value), np.abs(value), 0))
-    result = _settle(np.asarray(value), ends, kinds, strayed, reach, a.format, spacing=False)
+    result = _settle(
+        np.asarray(value), ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose
+    )
     return _in_any_order(result) if same else result
 
 
@@ -462,7 +503,7 @@ def _mean(a: Stepped) -> Stepped:
     ends = np.where(is_number, ends[0] / count, np.inf), np.where(is_number, ends[1] / count, -np.inf)
     value = np.asarray(value) / count
     reach = Reach.of(np.where(np.isfinite(value), np.abs(value), 0))
-    return _settle(value, ends, kinds, strayed, reach, a.format, 2, exact=False)
+    return _settle(value, ends, kinds, strayed, reach, a.format, 2, exact=False, loose=a.loose)
 
 
 def _max(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
@@ -479,25 +520,27 @@ def _max(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
     ends = np.where(is_number, low, np.inf), np.where(is_number, high, -np.inf)
     kinds = over(np.any, a.plus) & ~only_nan, over(np.all, a.minus), nan
     reach = a.reach.along(axis, keepdims, summed=False)
-    return Stepped(over(np.max, a.value), ends, kinds, over(np.any, a.strayed), reach, a.format)
+    return Stepped(over(np.max, a.value), ends, kinds, over(np.any, a.strayed), reach, a.format, a.loose)
 
 
 def _each(func: Callable[..., Array], a: Stepped, *args: Any, **kwargs: Any) -> Stepped:
     """Do to all that is known of the elements what `func` does to the values."""
-    return Stepped.of((func(array, *args, **kwargs) for array in a.arrays), a.format)
+    return Stepped.of((func(array, *args, **kwargs) for array in a.arrays), a.format, a.loose)
 
 
 def _where(condition: Array, a: Any, b: Any) -> Stepped:
     home = a if isinstance(a, Stepped) else b
     a, b = home._operand(a), home._operand(b)
-    return Stepped.of((np.where(condition, *pair) for pair in zip(a.arrays, b.arrays)), home.format)
+    chosen = (np.where(condition, *pair) for pair in zip(a.arrays, b.arrays))
+    return Stepped.of(chosen, home.format, a.loose or b.loose)
 
 
 def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
     home = next(array for array in arrays if isinstance(array, Stepped))
     parts = [home._operand(array) for array in arrays]
     groups = zip(*(part.arrays for part in parts))
-    return Stepped.of((np.concatenate(list(group), axis=axis) for group in groups), home.format)
+    loose = any(part.loose for part in parts)
+    return Stepped.of((np.concatenate(list(group), axis=axis) for group in groups), home.format, loose)
 
 
 def _total(*terms: Any) -> Stepped:
@@ -510,6 +553,17 @@ def _product(*factors: Any) -> Stepped:
     return reduce(_multiply, [home._operand(factor) for factor in factors])
 
 
+def _accumulated(a: Stepped, steps: Callable[[Stepped], Stepped]) -> Stepped:
+    """Steps in the accumulator's format, fused as a kernel likes, and the result rounded."""
+    wide = FORMATS[a.format.accumulator]
+    result = steps(Stepped.of(a.arrays, wide, True))
+    size = np.where(np.isfinite(result.value), np.abs(result.value), 0)
+    return _settle(
+        result.value, (result.low, result.high), (result.plus, result.minus, result.nan), result.strayed,
+        Reach.of(size), a.format, exact=False, loose=a.loose,
+    )  # fmt: skip
+
+
 def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
     def added(array: Array) -> Array:
         return np.asarray(scatter(array, index, shape))
@@ -520,7 +574,9 @@ def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
     value, ends, kinds, strayed = _added(a, added, added, any_of)
     size = np.where(np.isfinite(value), np.abs(value), 0)
     reach = Reach(np.maximum(added(a.reach.largest), size), Reach.of(size).smallest)
-    return _in_any_order(_settle(value, ends, kinds, strayed, reach, a.format, spacing=False))
+    return _in_any_order(
+        _settle(value, ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose)
+    )
 
 
 UFUNCS: dict[np.ufunc, Callable[..., Stepped]] = {
@@ -549,6 +605,7 @@ Stepped.functions = {
     total: _total,
     product: _product,
     scatter: _scatter,
+    accumulated: _accumulated,
     with_derivative_of: lambda value, other: value,
     with_error_of: lambda value, other: other(),
     **{

@@ -19,7 +19,7 @@ from .classification import (
     multilabel_soft_margin_loss,
     nll_loss,
 )
-from .directions import Differentiation, differentiations, spread, weightless
+from .directions import Differentiation, differentiations, masked, spread
 from .distribution import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .embedding import (
     cosine_embedding_loss,
@@ -50,6 +50,7 @@ __all__ = [
     "linear_cross_entropy",
     "literal",
     "margin_ranking_loss",
+    "masked",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_margin_loss",
@@ -61,6 +62,5 @@ __all__ = [
     "spread",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
-    "weightless",
     "with_infinities",
 ]

@@ -12,20 +12,16 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
-from .case import Case, is_real
+from .case import Case
 from .values import reals
 
 # Numbers are drawn before it is known how many are needed, and repeated. A prime, so that they fall on other
 # elements in each row.
 PERIOD = 31
-# In place of what weighs nothing.
+# In place of what does not count.
 POISONS = st.sampled_from((None, np.nan, np.inf, -np.inf))
 # Which arguments require no gradient, a bit for each.
 LEFT_OUT = st.sampled_from((0, 0, 0, 1, 2, 4, 3, 5))
-
-# Losses that are differentiated by the weight of elements.
-WEIGHT_VARIES = ("l1_loss", "mse_loss", "huber_loss", "multilabel_soft_margin_loss")
-
 
 @dataclass(frozen=True)
 class Differentiation:
@@ -63,11 +59,10 @@ def differentiations(
 ) -> Differentiation:
     """Cases with an upstream gradient and, if `twice`, a tangent. All arguments require gradients, mostly.
 
-    What weighs nothing is at times nan or infinite; not if `twice` and the derivative is by the weight, too,
-    as the loss changes by what it weighs. Shrinks to the simplest case, ones, and no argument left out.
+    What is masked is at times nan or infinite. Shrinks to the simplest case, ones, and no argument left out.
     """
     case = draw(cases)
-    mask = None if twice and case.loss in WEIGHT_VARIES else weightless(case)
+    mask = masked(case)
     if mask is not None and np.any(mask):
         number = draw(POISONS)
         if number is not None:
@@ -78,29 +73,13 @@ def differentiations(
     return Differentiation(case, upstream, tangent, draw(LEFT_OUT))
 
 
-def weightless(case: Case) -> Array | None:
-    """Which elements of the first argument weigh nothing, whatever they are; None where none can.
+def masked(case: Case) -> Array | None:
+    """Which elements of the first argument do not count, whatever they are; None where all do.
 
-    With label smoothing every class weighs; and binary cross entropy takes probabilities only.
+    They are frames beyond the length of their sequence. Ignored samples are filled where labels are drawn; a
+    weight of 0 is no mask.
     """
-    given = case.arguments
-    if case.loss == "ctc_loss":
-        return _unheard(**given)
-    if given.get("weight") is None or case.loss == "binary_cross_entropy":
-        return None
-    weight, x, y = given["weight"], given["input"], given["target"]
-    if case.loss not in ("nll_loss", "cross_entropy", "linear_cross_entropy", "multi_margin_loss"):
-        fits = np.broadcast_shapes(weight.shape, x.shape, y.shape) == x.shape
-        return np.broadcast_to(weight == 0, x.shape) if fits else None
-    if is_real(y) or given.get("label_smoothing"):
-        return None
-    labels = y.astype(np.int64)
-    kept = labels != given.get("ignore_index", -100)
-    weighs = np.where(kept, weight[np.where(kept, labels, 0)], 1)
-    if case.loss == "linear_cross_entropy":  # a row of the input is behind all positions
-        weighs = np.any(weighs, axis=tuple(range(x.ndim - 1, weighs.ndim)))
-        return np.broadcast_to(np.expand_dims(weighs == 0, -1), x.shape)
-    return np.broadcast_to(np.expand_dims(weighs == 0, 0 if x.ndim == 1 else 1), x.shape)
+    return _unheard(**case.arguments) if case.loss == "ctc_loss" else None
 
 
 def _unheard(log_probs: Array, input_lengths: Any, **options: Any) -> Array:

@@ -100,13 +100,8 @@ def _constant(loss: str, *names: str) -> Any:
     formula = torch_formulas.OF_LOSSES[loss]
 
     def fixed(**arguments: Any) -> Any:
-        given = {name: fix(value) if name in names else value for name, value in arguments.items()}
+        given = {name: by_torch.as_constant(v) if name in names else v for name, v in arguments.items()}
         return formula(**given)
-
-    def fix(value: Any) -> Any:
-        while getattr(value, "rank", 0):  # a variable
-            value = value.value
-        return value
 
     return fixed
 
@@ -129,8 +124,8 @@ SWALLOWED = "max(0, .) of nan is 0, so a nan score, or a difference of equal inf
 IGNORED_MODE = "forward mode takes for a constant the argument by which backward refuses to differentiate"
 REFUSED = {
     "nll_loss": _constant("nll_loss", "weight"),
-    "cross_entropy": _constant("cross_entropy", "weight"),
-    "linear_cross_entropy": _constant("linear_cross_entropy", "weight"),
+    "cross_entropy": by_torch.cross_entropy_in_forward_mode,
+    "linear_cross_entropy": by_torch.linear_cross_entropy_in_forward_mode,
     "binary_cross_entropy": _constant("binary_cross_entropy", "weight"),
     "soft_margin_loss": _constant("soft_margin_loss", "target"),
 }

@@ -41,8 +41,9 @@ def everywhere(mismatch: Mismatch, outcome: Stepped) -> Elements:
 
 
 def where_it_strays(mismatch: Mismatch, outcome: Stepped) -> Elements:
-    """Elements on whose way a step overflows or vanishes."""
-    return outcome.strayed
+    """Elements on whose way a step overflows or vanishes; those of which directions together overflow."""
+    twice = isinstance(mismatch, SecondMismatch) and _directions_overflow(mismatch)
+    return outcome.strayed | twice
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,15 @@ class Computes:
         if isinstance(mismatch, SecondMismatch):
             # The chain rule of the chain rule adds and multiplies in an order that is open: what overflows
             # is infinite or nan.
-            given = given | (outcome.strayed & ~np.isfinite(mismatch.observed))
+            given = given | ((outcome.strayed | _directions_overflow(mismatch)) & ~np.isfinite(mismatch.observed))
         return np.asarray(given & self.where(mismatch, outcome))
+
+
+def _directions_overflow(mismatch: SecondMismatch) -> bool:
+    """Whether the directions, which are added and subtracted, are together beyond the range."""
+    sizes = [float(np.max(np.abs(tangent), initial=0)) for tangent in mismatch.tangents.values()]
+    upstream = 1.0 if mismatch.upstream is None else float(np.max(np.abs(mismatch.upstream), initial=1))
+    return sum(sizes) * max(1.0, upstream) > mismatch.case.format.max
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ DIVERGENCES = (
             value("F.kl_div(torch.tensor([-math.inf]), torch.tensor([0.0]), reduction='sum')", NAN, 0.0),
             gradient("torch.tensor([-math.inf])", f"F.kl_div({ZERO}, x, reduction='sum', log_target=True)",
                      "[0]", NAN, 0.0),
+            gradient("torch.tensor([-math.inf])", f"F.soft_margin_loss(x, {ONE})", "[0]", NAN, -1.0),
             gradient(ONE, f"F.margin_ranking_loss(torch.tensor([math.inf]), {ZERO}, x)", "[0]", NAN, 0.0),
             gradient("torch.tensor([math.inf])", f"F.triplet_margin_loss({ZERO}, {ONE}, x)", "[0]", NAN, 0.0),
             gradient("torch.tensor([math.inf])", f"F.triplet_margin_with_distance_loss({ZERO}, {ONE}, x)",

@@ -11,10 +11,9 @@ from reference.binary import softplus
 from reference.dispatch import total, with_derivative_of, with_partials, with_pull
 from reference.reduction import reduce
 
-# By what torch divides at least in the gradient of binary cross entropy: the float32 number, in all formats;
-# an array, as it does not vanish in float16.
-LEAST = np.asarray(np.float32(1e-12), dtype=np.float64)
-# What it adds in the second derivative, in the format.
+# By what torch divides at least in the gradient of binary cross entropy: the float32 number, in all formats.
+LEAST = float(np.float32(1e-12))
+# What it adds to the factors of the divisor in the second derivative.
 EPSILON = 1e-12
 
 
@@ -30,7 +29,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
     Source: aten/native/Loss.cpp; binary_cross_entropy_double_backward, FunctionsManual.cpp.
     """
-    derivatives = (lambda c, x, y: c * _quotient(x, y), lambda c, x, y: c * (np.log1p(-x) - np.log(x)))
+    derivatives = (_by_probability, lambda c, x, y: c * (np.log(1 - x) - np.log(x)))
     return _reduced(with_partials(_clamped, derivatives, input, target), weight, reduction)
 
 
@@ -38,15 +37,23 @@ def _clamped(x: Any, y: Any) -> Any:
     return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
 
 
-def _quotient(x: Any, y: Any) -> Any:
-    def by_x(c: Any, x: Any, y: Any) -> Any:
-        least = x - x * x + EPSILON
-        return c * (total(x * x, -2 * x * y, y) / (least * least))
+def _by_probability(c: Any, x: Any, y: Any) -> Any:
+    """The gradient by x, with derivatives that add to the divisor what the gradient takes for its least."""
 
-    def value(x: Any, y: Any) -> Any:
-        return (x - y) / np.maximum(x * (1 - x), LEAST)
+    def divisor(x: Any) -> Any:
+        return (x + EPSILON) * (1 - x + EPSILON)
 
-    return with_partials(value, (by_x, lambda c, x, y: -c / np.maximum(x * (1 - x), LEAST)), x, y)
+    def value(c: Any, x: Any, y: Any) -> Any:
+        return c * (x - y) / np.maximum(x * (1 - x), LEAST)
+
+    def by_x(d: Any, c: Any, x: Any, y: Any) -> Any:
+        return d * c * (total(x * x, -2 * x * y, y) / (divisor(x) * divisor(x)))
+
+    return with_partials(
+        value,
+        (lambda d, c, x, y: d * (x - y) / divisor(x), by_x, lambda d, c, x, y: -d * c / np.maximum(x * (1 - x), EPSILON)),
+        c, x, y,
+    )  # fmt: skip
 
 
 def _sigmoid(x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from reference import Array
 from reference.binary import log_sigmoid
-from reference.dispatch import constant, total, with_pull
+from reference.dispatch import accumulated, constant, total, with_partials, with_pull
 from reference.reduction import reduce
 
 
@@ -68,6 +68,38 @@ def cross_entropy(
 
     Source: cross_entropy_loss_label_smoothing and cross_entropy_loss_prob_target, aten/native/LossNLL.cpp.
     """
+    return _cross_entropy(input, target, weight, weight, ignore_index, reduction, label_smoothing)
+
+
+def cross_entropy_in_forward_mode(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """The same loss, whose part of labels does not change with the weight. Source: nll_loss has no derivative by it."""
+    fixed = as_constant(weight)
+    return _cross_entropy(input, target, weight, fixed, ignore_index, reduction, label_smoothing)
+
+
+def as_constant(numbers: Any) -> Any:
+    """Numbers that nothing is differentiated by."""
+    while getattr(numbers, "rank", 0):  # a variable
+        numbers = numbers.value
+    return numbers
+
+
+def _cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any,
+    weight_of_labels: Any,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+) -> Any:
     axis = 0 if input.ndim == 1 else 1
     classes, s = input.shape[axis], label_smoothing
     log_p = log_softmax(input, axis)
@@ -78,7 +110,7 @@ def cross_entropy(
         if reduction == "none":
             return -np.sum(terms, axis=axis)
         return -np.sum(terms) / (input.size / classes if reduction == "mean" else 1)
-    hard = nll_loss(log_p, target, weight, ignore_index, reduction)
+    hard = nll_loss(log_p, target, weight_of_labels, ignore_index, reduction)
     if not s:
         return hard
     kept = target != ignore_index
@@ -104,13 +136,45 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Any:
     """A linear layer and then cross entropy. Source: torch/nn/functional.py."""
-    x = input
+    ignored = -100 if ignore_index is None else ignore_index
+    logits = _logits(input, linear_weight, linear_bias)
+    return cross_entropy(logits, target, weight, ignored, reduction, label_smoothing)
+
+
+def linear_cross_entropy_in_forward_mode(
+    input: Any,
+    linear_weight: Any,
+    target: Any,
+    *,
+    linear_bias: Any = None,
+    weight: Any = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Any:
+    """The same loss, whose part of labels does not change with the weight."""
+    ignored = -100 if ignore_index is None else ignore_index
+    logits = _logits(input, linear_weight, linear_bias)
+    return cross_entropy_in_forward_mode(logits, target, weight, ignored, reduction, label_smoothing)
+
+
+def _logits(x: Any, linear_weight: Any, linear_bias: Any) -> Any:
     if x.ndim == 2:
         x = np.reshape(x, (x.shape[0],) + (1,) * (linear_weight.ndim - 1) + x.shape[1:])
-    logits = np.sum(x * linear_weight, axis=-1)
-    logits = logits if linear_bias is None else logits + linear_bias
-    ignored = -100 if ignore_index is None else ignore_index
-    return cross_entropy(logits, target, weight, ignored, reduction, label_smoothing)
+    logits = _dot(x, linear_weight)
+    return logits if linear_bias is None else logits + linear_bias
+
+
+def _dot(x: Any, a: Any) -> Any:
+    """Products added up along the last axis, each perhaps in one step with the sum."""
+
+    def value(x: Any, a: Any) -> Any:
+        return accumulated(x, lambda wide: np.sum(wide * a, axis=-1))
+
+    def by(other: Any) -> Any:
+        return lambda c, x, a: np.expand_dims(c, -1) * other(x, a)
+
+    return with_partials(value, (by(lambda x, a: a), by(lambda x, a: x)), x, a)
 
 
 def _hinge(gaps: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.dispatch import number
+from reference.dispatch import number, with_partials
 from reference.distribution import PI
 from reference.reduction import reduce
 
@@ -52,6 +52,18 @@ def gaussian_in_forward_mode(
     return reduce(loss + 0.5 * np.log(2 * number(PI, input)) if full else loss, reduction)
 
 
+def _x_log_y(x: Any, y: Any) -> Any:
+    """x log y, 0 where x is, with the derivatives log y, filled with 0 where x and y are, and x / y."""
+
+    def by_x(c: Any, x: Any, y: Any) -> Any:
+        return np.where((x == 0) & (y <= 0), 0.0, c * np.log(y))
+
+    def value(x: Any, y: Any) -> Any:
+        return np.where(x == 0, 0.0, x * np.log(y))
+
+    return with_partials(value, (by_x, lambda c, x, y: c * x / y), x, y)
+
+
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """Divergence as y log y - y x, or exp(y) (y - x), also where a factor is 0 and the other infinite.
 
@@ -63,7 +75,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     if log_target:
         loss = np.exp(y) * (y - x)
     else:
-        loss = np.where(y == 0, 0.0, y * np.log(y)) - y * x
+        loss = _x_log_y(y, y) - y * x
     if reduction == "batchmean":
         return np.sum(loss) / x.shape[0] if x.ndim else np.sum(loss)
     return reduce(loss, reduction)

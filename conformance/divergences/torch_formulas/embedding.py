@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.dispatch import number, total
+from reference.dispatch import accumulated, number, total, with_pull
 from reference.reduction import reduce
 
 # What torch adds to each squared norm: the float32 number nearest to 1e-12, in all formats.
@@ -62,12 +62,23 @@ def triplet_margin_with_distance_loss(
 
 
 def _norm(size: Any, p: float) -> Any:
+    """The p-norm of sizes >= 0; half-precision ones are added up in float32, and differentiated in their own."""
     if p == np.inf:
         return np.max(size, axis=-1)
     if p == 1:
         return np.sum(size, axis=-1)
-    powers = np.sum(size * size if p == 2 else np.power(size, p), axis=-1)
-    return np.sqrt(powers) if p == 2 else np.power(powers, 1 / number(p, size))
+
+    def steps(size: Any) -> Any:
+        powers = np.sum(size * size if p == 2 else np.power(size, p), axis=-1)
+        return np.sqrt(powers) if p == 2 else np.power(powers, 1 / number(p, size))
+
+    def pull(c: Any, x: Any, y: Any) -> Any:
+        upstream, norm = np.expand_dims(c, -1), np.expand_dims(y, -1)
+        powers = x if p == 2 else np.power(x, p - 1)
+        scale = upstream / (norm if p == 2 else np.power(norm, p - 1))
+        return np.where(norm == 0, 0.0, powers * scale)
+
+    return with_pull(lambda size: accumulated(size, steps), pull, size)
 
 
 def _triplet(
