@@ -226,15 +226,18 @@ def _settle(
     vanished = is_number & (wide_low <= 0) & (wide_high >= 0) & ((low > 0) | (high < 0))
     return Stepped(
         _rounded(value, format), (wide_low, wide_high), (plus | over, minus | under, nan),
-        strayed | over | under | vanished, reach.joined(size, np.zeros_like(size)), format, loose,
+        strayed | over | under | vanished,
+        reach.joined(size, np.zeros_like(size)) if loose else Reach.of(size), format, loose,
     )  # fmt: skip
 
 
-def _in_any_order(a: Stepped) -> Stepped:
-    """Allow for partial products, or terms, that overflow or vanish in some order.
+def _in_any_order(a: Stepped, loose: bool) -> Stepped:
+    """Allow for partial products, or terms, that overflow or vanish in some order, if the order is open.
 
     An infinite partial result makes the result infinite, or nan where another factor is 0.
     """
+    if not loose:
+        return a
     form, reach = a.format, a.reach
     over = a.is_number & (reach.largest > NEARLY * form.max)
     tiny = a.is_number & (reach.smallest < form.smallest_normal) & (a.low != a.high)
@@ -258,11 +261,12 @@ def _add(a: Stepped, b: Stepped) -> Stepped:
     both = a.is_number & b.is_number
     ends = np.where(both, a.low + b.low, np.inf), np.where(both, a.high + b.high, -np.inf)
     reach = a.reach.plus(b.reach)
+    loose = a.loose or b.loose
     result = _settle(
         a.value + b.value, ends, (plus, minus, nan), _strayed(a, b), reach, a.format, spacing=False,
-        loose=a.loose or b.loose,
+        loose=loose,
     )  # fmt: skip
-    return _in_any_order(result)
+    return _in_any_order(result, loose)
 
 
 def _negative(a: Stepped) -> Stepped:
@@ -305,9 +309,9 @@ def _multiply(a: Stepped, b: Stepped) -> Stepped:
     kinds = _infinite_products(a, b)
     reach = a.reach.times(b.reach)
     value, ends = a.value * b.value, _ends_of(candidates, both)
-    return _in_any_order(
-        _settle(value, ends, kinds, _strayed(a, b), reach, a.format, loose=a.loose or b.loose)
-    )
+    loose = a.loose or b.loose
+    result = _settle(value, ends, kinds, _strayed(a, b), reach, a.format, loose=loose)
+    return _in_any_order(result, loose)
 
 
 def _divide(a: Stepped, b: Stepped) -> Stepped:
@@ -344,7 +348,7 @@ def _divide(a: Stepped, b: Stepped) -> Stepped:
         a.value / b.value, (low, high), (plus, minus, nan), _strayed(a, b), reach, a.format,
         loose=a.loose or b.loose,
     )  # fmt: skip
-    return _in_any_order(result)
+    return _in_any_order(result, result.loose)
 
 
 def _absolute(a: Stepped) -> Stepped:
@@ -493,7 +497,7 @@ def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
     result = _settle(
         np.asarray(value), ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose
     )
-    return _in_any_order(result) if same else result
+    return _in_any_order(result, a.loose and same)
 
 
 def _mean(a: Stepped) -> Stepped:
@@ -545,12 +549,18 @@ def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
 
 def _total(*terms: Any) -> Stepped:
     home = next(term for term in terms if isinstance(term, Stepped))
-    return reduce(_add, [home._operand(term) for term in terms])
+    parts = [home._operand(term) for term in terms]
+    result = reduce(_add, parts)
+    result.reach = reduce(Reach.plus, [part.reach for part in parts])
+    return _in_any_order(result, True)
 
 
 def _product(*factors: Any) -> Stepped:
     home = next(factor for factor in factors if isinstance(factor, Stepped))
-    return reduce(_multiply, [home._operand(factor) for factor in factors])
+    parts = [home._operand(factor) for factor in factors]
+    result = reduce(_multiply, parts)
+    result.reach = reduce(Reach.times, [part.reach for part in parts])
+    return _in_any_order(result, True)
 
 
 def _accumulated(a: Stepped, steps: Callable[[Stepped], Stepped]) -> Stepped:
@@ -574,9 +584,8 @@ def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
     value, ends, kinds, strayed = _added(a, added, added, any_of)
     size = np.where(np.isfinite(value), np.abs(value), 0)
     reach = Reach(np.maximum(added(a.reach.largest), size), Reach.of(size).smallest)
-    return _in_any_order(
-        _settle(value, ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose)
-    )
+    result = _settle(value, ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose)
+    return _in_any_order(result, a.loose)
 
 
 UFUNCS: dict[np.ufunc, Callable[..., Stepped]] = {

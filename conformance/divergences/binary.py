@@ -10,7 +10,7 @@ import numpy as np
 from reference import Stepped
 
 from ..mismatch import Mismatch
-from .outcomes import Computes, Elements, Raises
+from .outcomes import AnyOf, Computes, Elements, Raises
 from .record import NUMBERS, Divergence, Witness
 from .torch_formulas import binary as by_torch
 from .ways import DYNAMIC, FUNCTORCH, INDUCTOR
@@ -33,11 +33,6 @@ def forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
     return bool(mismatch.way == "jvp")
 
 
-def by_the_target(mismatch: Any, outcome: Stepped) -> Elements:
-    """The gradient by the target."""
-    return bool(mismatch.argument == "target")
-
-
 DIVERGENCES = (
     Divergence(
         f"{LOGITS}-small-loss", "accuracy", "ordinary", Computes(OF_LOGITS, finite_logits),
@@ -47,9 +42,14 @@ DIVERGENCES = (
         (
             value(f"F.{LOGITS}(torch.tensor(-20.0), torch.tensor(0.0))", 0.0, 2.0611537e-9),
         ),
+        upstream="https://github.com/pytorch/pytorch/issues/195529",
     ),
     Divergence(
-        f"{BCE}-gradient-clamp", "accuracy", "corner", Computes(OF_BCE),
+        f"{BCE}-gradient-clamp", "accuracy", "corner",
+        AnyOf((
+            Computes(OF_BCE),
+            Computes({BCE: by_torch.binary_cross_entropy_in_forward_mode}, forward_mode),
+        )),
         "the gradient by x is (x - y) / max(x (1 - x), 1e-12), and the one by y the difference of the "
         "logarithms; neither is the derivative of the loss, whose logarithms are clamped at -100. The "
         "second derivative (x^2 - 2 x y + y) / (x - x^2 + 1e-12)^2 cancels where x and y are near 1",
@@ -62,7 +62,7 @@ DIVERGENCES = (
             twice("torch.full((1,), 0.92529296875).half()", f"F.{BCE}(x, torch.full((1,), 0.99609375).half())",
                   "[0]", 1.73828125, 1.86333559),
         ),
-        of=("gradient", "second"), upstream="https://github.com/pytorch/pytorch/issues/171327",
+        of=("gradient", "second"), upstream="https://github.com/pytorch/pytorch/issues/103316",
     ),
     Divergence(
         f"{LOGITS}-second-cancellation", "accuracy", "ordinary",
@@ -117,5 +117,6 @@ DIVERGENCES = (
             ),
         ),
         of=("way",), until="2.13", ways=DYNAMIC,
+        upstream="https://github.com/pytorch/pytorch/pull/180583",
     ),
 )  # fmt: skip

@@ -167,7 +167,7 @@ DIVERGENCES = (
             value("F.cross_entropy(torch.tensor([math.inf, 0.0]), torch.tensor(0))", NAN, 0.0),
             gradient("torch.tensor([math.inf, 0.0])", "F.cross_entropy(x, torch.tensor(1))", "[0]", NAN, 1.0),
         ),
-        of=NUMBERS,
+        of=NUMBERS, upstream="https://github.com/pytorch/pytorch/issues/6864",
     ),
     Divergence(
         "half-sum", "accuracy", "ordinary", ENTROPIES,
@@ -197,7 +197,7 @@ DIVERGENCES = (
             forward("torch.zeros(8, 1).bfloat16()", "F.nll_loss(x, torch.zeros(8).long(), reduction='sum')",
                     HALF_ROWS, -41.0, -40.625),
         ),
-        of=NUMBERS, formats=HALVES,
+        of=NUMBERS, formats=HALVES, upstream="https://github.com/pytorch/pytorch/issues/85791",
     ),
     Divergence(
         "smoothing-sum", "overflow", "extreme",
@@ -281,6 +281,7 @@ DIVERGENCES = (
             ),
         ),
         of=("way",), until="2.13", ways=DYNAMIC,
+        upstream="https://github.com/pytorch/pytorch/issues/181870",
     ),
     Divergence(
         "multilabel_margin_loss-padding", "convention", "ordinary",

@@ -89,7 +89,7 @@ DIVERGENCES = (
         (
             value(f"F.kl_div(-{ONE}, torch.ones(2), reduction='batchmean')", 2.0, 1.0),
         ),
-        of=NUMBERS,
+        of=NUMBERS, upstream="https://github.com/pytorch/pytorch/pull/138810",
     ),
     Divergence(
         "gaussian_nll_loss-second-clamp", "accuracy", "corner",
@@ -106,7 +106,7 @@ DIVERGENCES = (
             value("F.gaussian_nll_loss(torch.zeros(2, 2), torch.zeros(2, 2), torch.ones(1, 2))",
                   "ValueError", 0.0),
         ),
-        of=NUMBERS, until="2.10",
+        of=NUMBERS, until="2.10", upstream="https://github.com/pytorch/pytorch/issues/147521",
     ),
     Divergence(
         "gaussian_nll_loss-data-dependent", "error", "ordinary",

@@ -102,6 +102,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         }),
         "targets are documented to lie in [0, 1], and others are taken",
         (_call(TWO_LOGITS, 0.5132617354393005, target="torch.tensor([0.5, 1.1])"),), of=OF,
+        upstream="https://github.com/pytorch/pytorch/issues/110865",
     ),
     Divergence(
         "cosine_embedding_loss-accepts-margin", "no error", "accepted",
@@ -115,6 +116,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         _numbers({"poisson_nll_loss-rate-negative": NAN}),
         "the expectation of a Poisson distribution is not negative; one that is makes the loss nan",
         (_call(RATE, NAN, input="-torch.ones(2, 3)"),), of=OF,
+        upstream="https://github.com/pytorch/pytorch/issues/184030",
     ),
     Divergence(
         "gaussian_nll_loss-accepts-nan-eps", "no error", "accepted",

@@ -121,7 +121,7 @@ DIVERGENCES = (
             gradient("torch.empty(0, 1, 2)", "F.ctc_loss(x, torch.empty(1, 0).long(), (0,), (0,))", ".sum()",
                      "RuntimeError", 0.0),
         ),
-        of=NUMBERS, upstream="https://github.com/pytorch/pytorch/pull/123193",
+        of=NUMBERS, upstream="https://github.com/pytorch/pytorch/issues/81459",
     ),
     Divergence(
         "ctc_loss-gradient-infinite", "nan", "corner", Gives((NAN,), no_probability),
@@ -174,6 +174,7 @@ DIVERGENCES = (
             ),
         ),
         of=("way",), ways=(*COMPILED, *WITHOUT_DATA),
+        upstream="https://github.com/pytorch/pytorch/pull/184573",
     ),
     Divergence(
         "ctc_loss-strided-labels", "uninitialised", "ordinary",

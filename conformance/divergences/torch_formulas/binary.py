@@ -29,7 +29,18 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
 
     Source: aten/native/Loss.cpp; binary_cross_entropy_double_backward, FunctionsManual.cpp.
     """
-    derivatives = (_by_probability, lambda c, x, y: c * (np.log(1 - x) - np.log(x)))
+    return _probabilities(input, target, weight, reduction, _twice_by_upstream)
+
+
+def binary_cross_entropy_in_forward_mode(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
+) -> Any:
+    """The same loss, whose derivative along a direction is the gradient times it."""
+    return _probabilities(input, target, weight, reduction, _gradient)
+
+
+def _probabilities(input: Any, target: Any, weight: Any, reduction: str, by_upstream: Any) -> Any:
+    derivatives = (_by_probability(by_upstream), lambda c, x, y: c * (np.log(1 - x) - np.log(x)))
     return _reduced(with_partials(_clamped, derivatives, input, target), weight, reduction)
 
 
@@ -37,23 +48,29 @@ def _clamped(x: Any, y: Any) -> Any:
     return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
 
 
-def _by_probability(c: Any, x: Any, y: Any) -> Any:
+def _divisor(x: Any) -> Any:
+    return (x + EPSILON) * (1 - x + EPSILON)
+
+
+def _gradient(c: Any, x: Any, y: Any) -> Any:
+    return c * (x - y) / np.maximum(x * (1 - x), LEAST)
+
+
+def _twice_by_upstream(d: Any, x: Any, y: Any) -> Any:
+    return d * (x - y) / _divisor(x)
+
+
+def _by_probability(by_upstream: Any) -> Any:
     """The gradient by x, with derivatives that add to the divisor what the gradient takes for its least."""
 
-    def divisor(x: Any) -> Any:
-        return (x + EPSILON) * (1 - x + EPSILON)
-
-    def value(c: Any, x: Any, y: Any) -> Any:
-        return c * (x - y) / np.maximum(x * (1 - x), LEAST)
-
     def by_x(d: Any, c: Any, x: Any, y: Any) -> Any:
-        return d * c * (total(x * x, -2 * x * y, y) / (divisor(x) * divisor(x)))
+        return d * c * (total(x * x, -2 * x * y, y) / (_divisor(x) * _divisor(x)))
 
-    return with_partials(
-        value,
-        (lambda d, c, x, y: d * (x - y) / divisor(x), by_x, lambda d, c, x, y: -d * c / np.maximum(x * (1 - x), EPSILON)),
-        c, x, y,
-    )  # fmt: skip
+    def by_y(d: Any, c: Any, x: Any, y: Any) -> Any:
+        return -d * c / np.maximum(x * (1 - x), EPSILON)
+
+    partials = (lambda d, c, x, y: by_upstream(d, x, y), by_x, by_y)
+    return lambda c, x, y: with_partials(_gradient, partials, c, x, y)
 
 
 def _sigmoid(x: Any) -> Any:

@@ -22,7 +22,9 @@ def log_softmax(input: Any, axis: int) -> Any:
     """
 
     def formula(x: Any) -> Any:
-        shifted = x - constant(np.max(x, axis=axis, keepdims=True))
+        largest = np.max(x, axis=axis, keepdims=True)
+        certain = constant(largest)
+        shifted = x - (certain if np.all(np.isfinite(certain)) else largest)
         return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
     def pull(c: Any, x: Any, y: Any) -> Any:
