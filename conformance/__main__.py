@@ -37,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         "severity", help="measure how often training data meets each known divergence; takes minutes"
     )
     measured.add_argument(
-        "--examples", type=int, default=300, metavar="N",
+        "--examples",
+        type=int,
+        default=300,
+        metavar="N",
         help="of each loss, reduction, dtype and property; default 300, which is several thousand a loss",
     )
     measured.set_defaults(run=_severity)

@@ -120,7 +120,9 @@ def _read(journal: Path) -> tuple[list[str], dict[str, Outcome]]:
     """The calls that were begun, and the outcomes of those that ended."""
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     ended = {
-        line["call"]: Outcome(**line["outcome"] | {n: tuple(line["outcome"][n]) for n in ("classes", "shape")})
+        line["call"]: Outcome(
+            **line["outcome"] | {n: tuple(line["outcome"][n]) for n in ("classes", "shape")}
+        )
         for line in lines
         if "outcome" in line
     }

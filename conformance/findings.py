@@ -38,7 +38,10 @@ MEANINGS = {
 }
 # Sections of what is no open defect of any device.
 APART = {
-    "convention": ("Conventions", "The documentation leaves a choice. The suite takes one side, and torch the other."),
+    "convention": (
+        "Conventions",
+        "The documentation leaves a choice. The suite takes one side, and torch the other.",
+    ),
     "closed": ("Closed", "The newest torch is without these."),
     "device": ("On NVIDIA GPUs only", "Seen with torch 2.11.0 on an H200."),
 }
@@ -102,7 +105,8 @@ def _losses(shown: list[Showing]) -> str:
     for loss, properties in by_loss.items():
         alike.setdefault(tuple(properties), []).append(f"`{loss}`")
     return "; ".join(
-        f"{', '.join(losses)} ({', '.join(OF[of] for of in properties)})" for properties, losses in alike.items()
+        f"{', '.join(losses)} ({', '.join(OF[of] for of in properties)})"
+        for properties, losses in alike.items()
     )
 
 
@@ -143,7 +147,9 @@ def issue(name: str) -> str:
     Raises:
         ValueError: there is no such record.
     """
-    found = [record for record in DIVERGENCES if name in (record.id, *map(partial(_name, record), record.losses))]
+    found = [
+        record for record in DIVERGENCES if name in (record.id, *map(partial(_name, record), record.losses))
+    ]
     if not found:
         close = [record.id for record in DIVERGENCES if name.split("-")[0] in record.losses]
         hint = f"; of {name.split('-')[0]} there are {', '.join(close)}" if close else ""
@@ -151,13 +157,17 @@ def issue(name: str) -> str:
     record = found[0]
     wanted = [loss for loss in record.losses if record.name(loss) == name] or list(record.losses)
     shown = [showing for showing in showings([record]) if showing.loss in wanted]
-    title = f"{', '.join(wanted[:3])}{' and others' if len(wanted) > 3 else ''}: {record.reason.split(';')[0]}"
+    title = (
+        f"{', '.join(wanted[:3])}{' and others' if len(wanted) > 3 else ''}: {record.reason.split(';')[0]}"
+    )
     parts = ["# " + _capital(title), "### 🐛 Describe the bug", f"{_capital(record.reason)}."]
     for showing in shown[:3]:
         witness = showing.witness
         outcome = f"Expected: `{witness.truth}`. Actual: `{witness.gives}`."
         parts += [f"{_capital(OF[showing.of])}:", f"```python\n{script(witness)}\n```", outcome]
-    parts.append(f"Concerned: {_losses(shown)}; dtypes: {_formats(record)}; seen in torch {_versions(record)}.")
+    parts.append(
+        f"Concerned: {_losses(shown)}; dtypes: {_formats(record)}; seen in torch {_versions(record)}."
+    )
     if record.upstream:
         parts.append(f"Discussed in {record.upstream}.")
     parts += ["### Versions", f"```\n{environment().rstrip()}\n```"]

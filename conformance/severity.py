@@ -87,7 +87,12 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
     for cell in all_cells(list(losses), list(formats), ["cpu"]):
         if cell.obstacle:
             continue
-        _draw(met, cell, lambda case, tally, c=cell: check_value(c, case, tally), cell.loss.cases(cell.format, cell.reduction))  # type: ignore[misc]  # a lambda with a default
+        _draw(
+            met,
+            cell,
+            lambda case, tally, c=cell: check_value(c, case, tally),
+            cell.loss.cases(cell.format, cell.reduction),
+        )  # type: ignore[misc]  # a lambda with a default
         for twice, check in ((False, check_gradient), (True, check_second)):
             if cell.obstacle_backward or (twice and not (cell.loss.twice and cell.loss.forward)):
                 continue
@@ -144,7 +149,14 @@ def _met_at(place: Cell) -> set[str]:
 
 def report(examples: int) -> str:
     """What the measurement says of all records of this torch, a line each; those whose class is another first."""
-    ways = sorted({way for record in DIVERGENCES for way in record.ways if way not in ("compile_inductor", "compile_inductor_dynamic")})
+    ways = sorted(
+        {
+            way
+            for record in DIVERGENCES
+            for way in record.ways
+            if way not in ("compile_inductor", "compile_inductor_dynamic")
+        }
+    )
     met = measure(list(LOSSES.values()), ["float32", "float16", "bfloat16"], examples, ways)
     rows = []
     for record in DIVERGENCES:

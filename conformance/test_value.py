@@ -61,7 +61,11 @@ def find_mismatch(cell: Cell, case: Case) -> Mismatch | None:
     if first.shape != np.shape(expected.value):
         return _wrong_shape(cell, case, first, expected)
     worst = judge(first, expected, conforms_as_masked(cell.loss, case, first, expected))
-    return _differing_bits(cell, case, found, expected) if worst.conforms else _wrong_numbers(cell, case, first, worst)
+    return (
+        _differing_bits(cell, case, found, expected)
+        if worst.conforms
+        else _wrong_numbers(cell, case, first, worst)
+    )
 
 
 def run_in_every_way(cell: Cell, case: Case) -> dict[str, Array] | Mismatch:

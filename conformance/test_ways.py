@@ -301,7 +301,9 @@ def _check_bits_or_bound(
     settled = conforms_as_masked(passage.loss, example.case, second, expected)
     if argument:
         settled = derivatives().undefined(expected)
-    check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, same | settled)
+    check_numbers(
+        second, expected, partial(tell, f"a {what} outside the derived bound"), tally, same | settled
+    )
     if passage.way.exact and not may_vary(passage.loss, example.case, passage.device):
         shows = Evidence(differing(second, first), beside="runs")
         excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None, shows), tally)

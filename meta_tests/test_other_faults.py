@@ -29,7 +29,9 @@ Fault = Callable[[torch.Tensor], torch.Tensor]
 def case_of(loss: str, **arguments: Any) -> Case:
     """A call in float32; lists of real numbers are arrays."""
     form = FORMATS["float32"]
-    given = {name: np.asarray(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    given = {
+        name: np.asarray(value) if isinstance(value, list) else value for name, value in arguments.items()
+    }
     return Case(loss, form, {name: form.nearest(v) if is_real(v) else v for name, v in given.items()})
 
 

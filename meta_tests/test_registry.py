@@ -300,7 +300,9 @@ def test_no_record_hides_another_fault_where_it_is_met(
     for cell in all_cells([row], [format], ["cpu"]):
         cases = row.cases(cell.format, cell.reduction)
         if of == "value":
-            run_drawn(cell, 7, lambda case, c=cell: check_value(c, case, Tally()), with_infinities(cases), DRAWS)
+            run_drawn(
+                cell, 7, lambda case, c=cell: check_value(c, case, Tally()), with_infinities(cases), DRAWS
+            )
         else:
             check = check_gradient if of == "gradient" else check_second
             drawn = differentiations(cases, cell.format, twice=of == "second")

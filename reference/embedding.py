@@ -180,7 +180,6 @@ def triplet_margin_loss(
     Source: torch.nn.TripletMarginLoss; V. Balntas et al., Learning shallow convolutional feature
     descriptors with triplet losses (2016).
     """
-
     require(option("p", p) > 0, f"p must be > 0, got {p}")
 
     def distance(x: Array, y: Array) -> Array:

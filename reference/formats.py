@@ -95,7 +95,9 @@ class Format:
             rounded = values.astype(narrow)
         exact: npt.NDArray[np.bool_] = (rounded == values) | np.isnan(values)
         if self.name == "bfloat16":  # float32 less its last 16 bits
-            exact &= (np.ascontiguousarray(rounded).view(np.uint32).reshape(values.shape) & 0xFFFF == 0) | np.isnan(values)
+            exact &= (
+                np.ascontiguousarray(rounded).view(np.uint32).reshape(values.shape) & 0xFFFF == 0
+            ) | np.isnan(values)
         return exact
 
     def holds(self, value: float) -> bool:

@@ -322,7 +322,10 @@ def _divide(a: Stepped, b: Stepped) -> Stepped:
     # A divisor of 0 counts as positive, unless the format says -0.
     zero_above = zero_b & ~(np.signbit(b.value) & (b.value == 0)) & ((b.high > 0) | (b.low == 0))
     zero_below = zero_b & ~zero_above | zero_b & (b.low < 0)
-    positive, negative = above_b & ~b.plus | b.plus & (b.high > 0) | zero_above, (b.low < 0) & b.is_number | zero_below
+    positive, negative = (
+        above_b & ~b.plus | b.plus & (b.high > 0) | zero_above,
+        (b.low < 0) & b.is_number | zero_below,
+    )
     plus = (a.plus & positive) | (a.minus & negative) | (above_a & zero_above) | (below_a & zero_below)
     minus = (a.plus & negative) | (a.minus & positive) | (above_a & zero_below) | (below_a & zero_above)
     nan = a.nan | b.nan | (infinite_a & infinite_b) | (zero_a & zero_b)
@@ -335,14 +338,19 @@ def _divide(a: Stepped, b: Stepped) -> Stepped:
             candidates.append(np.where(divisor == 0, 0, end / safe))
     # Near a divisor of 0 quotients are as large as any number.
     wide = zero_b & ~only_zero
-    candidates += [np.where(wide & (plus | above_a | below_a), side * huge, candidates[0]) for side in (-1, 1)]
+    candidates += [
+        np.where(wide & (plus | above_a | below_a), side * huge, candidates[0]) for side in (-1, 1)
+    ]
     candidates[-2] = np.where(wide & ~(minus), candidates[0], candidates[-2])
     candidates[-1] = np.where(wide & ~(plus), candidates[0], candidates[-1])
     is_number = both & ~only_zero
     low, high = _ends_of(candidates, is_number)
     vanishes = infinite_b & a.is_number  # a number / inf
     low, high = np.where(vanishes, np.minimum(low, 0), low), np.where(vanishes, np.maximum(high, 0), high)
-    least, most = np.where(both, np.minimum(np.abs(bl), np.abs(bh)), 1), np.where(both, np.maximum(np.abs(bl), np.abs(bh)), 1)
+    least, most = (
+        np.where(both, np.minimum(np.abs(bl), np.abs(bh)), 1),
+        np.where(both, np.maximum(np.abs(bl), np.abs(bh)), 1),
+    )
     reach = a.reach.over(np.where(zero_b, 0, least), most)
     result = _settle(
         a.value / b.value, (low, high), (plus, minus, nan), _strayed(a, b), reach, a.format,
@@ -361,7 +369,12 @@ def _absolute(a: Stepped) -> Stepped:
 
 
 def _monotone(
-    a: Stepped, ufunc: np.ufunc, kinds: tuple[Array, Array, Array], lowest: float, units: float, exact: bool = False
+    a: Stepped,
+    ufunc: np.ufunc,
+    kinds: tuple[Array, Array, Array],
+    lowest: float,
+    units: float,
+    exact: bool = False,
 ) -> Stepped:
     """A function that grows with a >= lowest; what kinds it may give is given, for numbers and all others."""
     low, high = (np.where(a.is_number, np.maximum(end, lowest), 1.0) for end in (a.low, a.high))
@@ -369,7 +382,10 @@ def _monotone(
     # An end that is infinite, as log 0, is a kind.
     is_number = (ends[0] <= ends[1]) & (ends[1] > -np.inf) & (ends[0] < np.inf)
     huge = np.finfo(a.value.dtype).max
-    ends = np.where(is_number, np.maximum(ends[0], -huge), np.inf), np.where(is_number, np.minimum(ends[1], huge), -np.inf)
+    ends = (
+        np.where(is_number, np.maximum(ends[0], -huge), np.inf),
+        np.where(is_number, np.minimum(ends[1], huge), -np.inf),
+    )
     value = ufunc(a.value)
     reach = Reach.of(np.abs(value))
     return _settle(value, ends, kinds, a.strayed, reach, a.format, units, exact=exact, loose=a.loose)
@@ -409,8 +425,15 @@ def _power(a: Stepped, b: Stepped) -> Stepped:
     is_number = a.is_number & ~(falls & (a.high <= 0))
     ends = _ends_of(finite, is_number)
     vanishes = (a.plus & falls) | np.zeros_like(is_number)
-    ends = np.where(vanishes, np.minimum(ends[0], 0), ends[0]), np.where(vanishes, np.maximum(ends[1], 0), ends[1])
-    kinds = (a.plus & rises) | (zero & falls), np.zeros_like(is_number), a.nan | b.nan | a.minus | np.zeros_like(is_number)
+    ends = (
+        np.where(vanishes, np.minimum(ends[0], 0), ends[0]),
+        np.where(vanishes, np.maximum(ends[1], 0), ends[1]),
+    )
+    kinds = (
+        (a.plus & rises) | (zero & falls),
+        np.zeros_like(is_number),
+        a.nan | b.nan | a.minus | np.zeros_like(is_number),
+    )
     value = a.value**b.value
     return _settle(
         value, ends, kinds, _strayed(a, b), Reach.of(np.abs(value)), a.format, 2 * ULPS[np.power], exact=False,
@@ -444,7 +467,10 @@ def _minimum(a: Stepped, b: Stepped) -> Stepped:
 
 
 def _added(
-    a: Stepped, along: Callable[[Array], Array], largest: Callable[[Array], Array], any_of: Callable[[Array], Array]
+    a: Stepped,
+    along: Callable[[Array], Array],
+    largest: Callable[[Array], Array],
+    any_of: Callable[[Array], Array],
 ) -> tuple[Array, tuple[Array, Array], tuple[Array, Array, Array], Array]:
     """The sum of elements in their accumulator, in any order: value, ends, kinds, and whether it strays.
 
@@ -467,12 +493,17 @@ def _added(
     terms = largest(np.where(np.maximum(np.abs(low), np.abs(high)) > 0, 1, 0))
     roundoff = np.maximum(terms - 1, 0) * accumulator.unit_roundoff
     # Beyond 1 nothing is known; where the sum is exact in the format nothing is rounded off.
-    off = np.where(terms > 1, np.where(roundoff < 1, roundoff / (1 - np.minimum(roundoff, 0.5)), np.inf) * size, 0)
+    off = np.where(
+        terms > 1, np.where(roundoff < 1, roundoff / (1 - np.minimum(roundoff, 0.5)), np.inf) * size, 0
+    )
     off = np.where(np.isfinite(off), off, size)
     sums = along(low), along(high)
     over, under = above + off > NEARLY * accumulator.max, below - off < -NEARLY * accumulator.max
     # Where all have one sign, what is beyond the range is infinite in every order.
-    beyond = (is_number & (sums[0] - off > accumulator.max) & (below == 0)), (is_number & (sums[1] + off < -accumulator.max) & (above == 0))
+    beyond = (
+        (is_number & (sums[0] - off > accumulator.max) & (below == 0)),
+        (is_number & (sums[1] + off < -accumulator.max) & (above == 0)),
+    )
     if not a.loose:
         is_number = is_number & ~beyond[0] & ~beyond[1]
     plus, minus = any_of(a.plus) | over, any_of(a.minus) | under
@@ -493,10 +524,12 @@ def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
     any_of = partial(np.any, axis=axis, keepdims=keepdims)
     value, ends, kinds, strayed = _added(a, along, along, any_of)
     same = a.format.accumulator == a.format.name
-    reach = a.reach.along(axis, keepdims, summed=True) if same else Reach.of(np.where(np.isfinite(value), np.abs(value), 0))
-    result = _settle(
-        np.asarray(value), ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose
+    reach = (
+        a.reach.along(axis, keepdims, summed=True)
+        if same
+        else Reach.of(np.where(np.isfinite(value), np.abs(value), 0))
     )
+    result = _settle(np.asarray(value), ends, kinds, strayed, reach, a.format, spacing=False, loose=a.loose)
     return _in_any_order(result, a.loose and same)
 
 

@@ -71,7 +71,7 @@ def option(name: str, value: Any) -> Any:
         TypeError: it is something else, such as a text or an array with axes.
     """
     number = isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0)
-    if not number or isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+    if not number or (isinstance(value, np.ndarray) and value.dtype.kind not in "biuf"):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     return value
 

@@ -23,6 +23,7 @@ POISONS = st.sampled_from((None, np.nan, np.inf, -np.inf))
 # Which arguments require no gradient, a bit for each.
 LEFT_OUT = st.sampled_from((0, 0, 0, 1, 2, 4, 3, 5))
 
+
 @dataclass(frozen=True)
 class Differentiation:
     """A case, and how it is differentiated.

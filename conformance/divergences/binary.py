@@ -11,7 +11,7 @@ from reference import Stepped
 
 from ..mismatch import Mismatch
 from .outcomes import AnyOf, Computes, Elements, Raises
-from .record import NUMBERS, Divergence, Witness
+from .record import Divergence, Witness
 from .torch_formulas import binary as by_torch
 from .ways import DYNAMIC, FUNCTORCH, INDUCTOR
 from .witnesses import forward, gradient, twice, value

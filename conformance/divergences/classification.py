@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from reference import Array, Stepped
-from reference.dispatch import constant
 from strategies import is_real
 
 from ..mismatch import Mismatch
@@ -16,7 +15,7 @@ from . import torch_formulas
 from .outcomes import Computes, Contract, Elements, Raises, Unwritten, where_it_strays
 from .record import HALVES, NUMBERS, Divergence, Witness
 from .torch_formulas import classification as by_torch
-from .ways import AOT, INDUCTOR, COMPILED, DYNAMIC
+from .ways import AOT, DYNAMIC, INDUCTOR
 from .witnesses import forward, gradient, twice, value
 
 NAN, INF = math.nan, math.inf

@@ -73,7 +73,9 @@ class Computes:
         if isinstance(mismatch, SecondMismatch):
             # The chain rule of the chain rule adds and multiplies in an order that is open: what overflows
             # is infinite or nan.
-            given = given | ((outcome.strayed | _directions_overflow(mismatch)) & ~np.isfinite(mismatch.observed))
+            given = given | (
+                (outcome.strayed | _directions_overflow(mismatch)) & ~np.isfinite(mismatch.observed)
+            )
         return np.asarray(given & self.where(mismatch, outcome))
 
 
@@ -267,7 +269,14 @@ def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Step
     form = replace(form, accumulator=form.name) if narrow else form
     if not isinstance(mismatch, GradientMismatch):
         case = replace(mismatch.case, format=form)
-        return _as_stepped(_kept((id(case.arguments), id(mismatch.case), formula, narrow), mismatch.case, lambda: _value(formula, case)), form)
+        return _as_stepped(
+            _kept(
+                (id(case.arguments), id(mismatch.case), formula, narrow),
+                mismatch.case,
+                lambda: _value(formula, case),
+            ),
+            form,
+        )
     if mismatch.differentiation is None:
         return None
     example = replace(mismatch.differentiation, case=replace(mismatch.case, format=form))

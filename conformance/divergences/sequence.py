@@ -12,7 +12,7 @@ from reference import Array, Stepped, ctc_loss
 
 from ..judging import expect
 from ..mismatch import Mismatch
-from .outcomes import AnyOf, Computes, Elements, Gives, Raises, Unwritten, given_by
+from .outcomes import AnyOf, Elements, Gives, Raises, Unwritten, given_by
 from .record import NUMBERS, Divergence, Witness
 from .ways import COMPILED, WITHOUT_DATA
 from .witnesses import gradient, value

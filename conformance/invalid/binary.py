@@ -41,7 +41,11 @@ ROWS: Rows = (
     ),
     *(row for name, text in NO_PROBABILITIES.items() for row in TWO.but(f"input-{name}", input=text)),
     *(row for name, text in NO_PROBABILITIES.items() for row in TWO.but(f"target-{name}", target=text)),
-    *(row for name, text in NO_PROBABILITIES.items() for row in TWO_LOGITS.but(f"target-{name}", target=text)),
+    *(
+        row
+        for name, text in NO_PROBABILITIES.items()
+        for row in TWO_LOGITS.but(f"target-{name}", target=text)
+    ),
     *BCE.but("integers", input="torch.ones(2, 3, dtype=torch.long)"),
     *BCE.but("integer-target", target="torch.ones(2, 3, dtype=torch.long)"),
     *BCE.but("complex", input="torch.full((2, 3), 0.5, dtype=torch.complex64)"),

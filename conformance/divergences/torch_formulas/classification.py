@@ -273,9 +273,7 @@ def _summed_first(terms: Any, classes: int, reduction: str) -> Any:
     return np.sum(terms) / (classes * samples)
 
 
-def multilabel_soft_margin_loss(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """One-versus-all logistic loss, of which a target 0 makes nan at an infinite logarithm.
 
     Source: torch/nn/functional.py.

@@ -53,7 +53,7 @@ def gaussian_in_forward_mode(
 
 
 def _x_log_y(x: Any, y: Any) -> Any:
-    """x log y, 0 where x is, with the derivatives log y, filled with 0 where x and y are, and x / y."""
+    """X log y, 0 where x is, with the derivatives log y, filled with 0 where x and y are, and x / y."""
 
     def by_x(c: Any, x: Any, y: Any) -> Any:
         return np.where((x == 0) & (y <= 0), 0.0, c * np.log(y))
