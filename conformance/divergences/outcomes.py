@@ -71,11 +71,10 @@ class Computes:
             return False
         given = outcome.gives(mismatch.observed)
         if isinstance(mismatch, SecondMismatch):
-            # The chain rule of the chain rule adds and multiplies in an order that is open: what overflows
-            # is infinite or nan.
-            given = given | (
-                (outcome.strayed | _directions_overflow(mismatch)) & ~np.isfinite(mismatch.observed)
-            )
+            # The chain rule of the chain rule adds and multiplies in an order that is open: where one thing that
+            # is not finite may come of it, any may.
+            infinite = outcome.plus | outcome.minus | outcome.nan | _directions_overflow(mismatch)
+            given = given | (infinite & ~np.isfinite(mismatch.observed))
         return np.asarray(given & self.where(mismatch, outcome))
 
 

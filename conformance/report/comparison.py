@@ -214,17 +214,19 @@ KINDS = tuple(
         ("incomplete", "Incomplete",
          "A run lacks cells that it should have; nothing that they would say is compared.", "gaps"),
         ("regressions", "Regressions",
-         "What conformed, or was known to diverge, diverges now; or what is on record of this torch and was "
-         "not of the other.", "changes"),
+         "What conformed, or was known to diverge, diverges now; what conformed is a known divergence that both "
+         "have; or what is on record of this torch and was not of the other.", "changes"),
         ("crashes", "Crashes",
          "The process ended, or something outside the tests failed, and did not before.", "cells"),
         ("fixes", "Fixes",
          "What diverged or crashed conforms now, or is known; or what was on record is gone.", "changes"),
+        ("known-outcomes", "Other known outcomes",
+         "A known divergence that both have is met by more or fewer examples of a cell.", "changes"),
         ("less-accurate", "Less accurate",
          f"What conforms has a largest error more than {FACTOR} times that of before.", "groups"),
         ("more-accurate", "More accurate",
          f"What conforms had a largest error more than {FACTOR} times that of now.", "groups"),
-        ("drift", "Drift", "What conforms as before has other bits.", "cells"),
+        ("drift", "Drift", "What conforms, or is known to diverge, as before has other bits.", "cells"),
         ("sides", "Sides of kinks", "Where there are many subgradients, another is taken.", "kinks"),
         ("lost-support", "Lost support", "What was tested, and torch says it does not have now.", "cells"),
         ("gained-support", "Gained support", "What torch did not have, and what is tested now.", "cells"),
@@ -263,6 +265,7 @@ class Comparison:
     regressions: list[Change] = field(default_factory=list)
     crashes: list[Change] = field(default_factory=list)
     fixes: list[Change] = field(default_factory=list)
+    known_outcomes: list[Change] = field(default_factory=list)
     less_accurate: list[Accuracy] = field(default_factory=list)
     more_accurate: list[Accuracy] = field(default_factory=list)
     drift: list[Drift] = field(default_factory=list)
