@@ -239,14 +239,15 @@ def is_allowed(record: Divergence, mismatch: Mismatch, index: tuple[int, ...], w
 def rounding_of(mismatch: Mismatch, index: tuple[int, ...]) -> float:
     """How much the formulas of the records leave open of a number."""
     found = given_by(OF_LOSSES.get(mismatch.loss.name, mismatch.loss.oracle), mismatch)
-    return 0.0 if found is None else 2 * float(found.error[index])
+    return max(0.0 if found is None else 2 * float(found.error[index]), 8 * mismatch.case.format.unit_roundoff)
 
 
 def excuses(mismatch: Mismatch, truth: Tracked) -> Iterator[str]:
     """What other numbers than torch's are excused at a call where they may not be."""
     got = np.asarray(mismatch.observed)
     for name, other in OTHERS.items():
-        changed = np.asarray(other(got, np.asarray(truth.value, dtype=np.float64)), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            changed = np.asarray(other(got, np.asarray(truth.value, dtype=np.float64)), dtype=np.float64)
         broken = with_other_numbers(mismatch, truth, mismatch.case.format.nearest(changed))
         found = broken and covering(broken)
         if not broken or not found or broken.worst is None:

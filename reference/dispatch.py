@@ -119,7 +119,22 @@ def total(*terms: Any) -> Any:
     if len(terms) == 1:
         return terms[0]
     home = highest(terms)
-    return sum(terms[1:], start=terms[0]) if home is None else home.functions[total](*terms)
+    return compensated(terms) if home is None else home.functions[total](*terms)
+
+
+@np.errstate(all="ignore")  # what cannot be compensated is not
+def compensated(terms: Sequence[Any]) -> Any:
+    """Sum of a few plain terms that broadcast, as if the order were the best one: 1 + 1e30 - 1e30 is 1.
+
+    Source: D. Knuth, The Art of Computer Programming, vol. 2, section 4.2.2, theorem B (TwoSum).
+    """
+    result, lost = terms[0], 0.0
+    for term in terms[1:]:
+        following = result + term
+        part = following - result
+        lost = lost + ((result - (following - part)) + (term - part))
+        result = following
+    return np.where(np.isfinite(lost), result + lost, result)
 
 
 def product(*factors: Any) -> Any:

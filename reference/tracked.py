@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, Numbers, number, product, scatter, total, with_derivative_of, with_error_of
+from .dispatch import Array, Numbers, compensated, number, product, scatter, total, with_derivative_of, with_error_of
 from .formats import FORMATS, Format
 from .reach import Reach
 
@@ -122,7 +122,7 @@ def _number(value: Any, like: Tracked) -> Tracked:
 def _total(*terms: Any) -> Tracked:
     home = next(term for term in terms if isinstance(term, Tracked))
     parts = [home._operand(term) for term in terms]
-    value = reduce(np.add, [part.value for part in parts])
+    value = compensated([part.value for part in parts])
     error = reduce(np.add, [part.error for part in parts])
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
     peak = reduce(np.maximum, [part.peak for part in parts], _finite(size, np.abs(value)))

@@ -106,8 +106,8 @@ def _constant(loss: str, *names: str) -> Any:
 
 
 def forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
-    """What forward mode gives."""
-    return bool(mismatch.way == "jvp")
+    """What forward mode gives along arguments by which backward refuses to differentiate."""
+    return bool(mismatch.way == "jvp") and {*mismatch.tangents} <= {*mismatch.loss.refused}
 
 
 def _channels_last(mismatch: Mismatch) -> bool:
@@ -169,6 +169,17 @@ DIVERGENCES = (
         of=NUMBERS, upstream="https://github.com/pytorch/pytorch/issues/6864",
     ),
     Divergence(
+        "smoothing-sum", "overflow", "extreme",
+        Computes(torch_formulas.OF_LOSSES, smoothing_strays, torch_formulas.NARROW),
+        "label smoothing sums over the batch and all classes before it scales down",
+        (
+            value("F.cross_entropy(torch.tensor([[0.0, -300.0]] * 300).half(), torch.zeros(300).long(), "
+                  "label_smoothing=0.1, reduction='sum')", INF, 4500.0),
+            value("F.linear_cross_entropy(torch.ones((300, 1)).half(), torch.tensor([[0.0], [-300.0]]).half(), "
+                  "torch.zeros(300).long(), label_smoothing=0.1, reduction='sum')", INF, 4500.0),
+        ),
+    ),
+    Divergence(
         "half-sum", "accuracy", "ordinary", ENTROPIES,
         "the CPU kernel of nll_loss sums losses and weights in half precision, not in float32, so that sums "
         "are inaccurate from a few terms on, and more than 65,504 samples of float16 have an infinite weight",
@@ -197,17 +208,6 @@ DIVERGENCES = (
                     HALF_ROWS, -41.0, -40.625),
         ),
         of=NUMBERS, formats=HALVES, upstream="https://github.com/pytorch/pytorch/issues/85791",
-    ),
-    Divergence(
-        "smoothing-sum", "overflow", "extreme",
-        Computes(torch_formulas.OF_LOSSES, smoothing_strays, torch_formulas.NARROW),
-        "label smoothing sums over the batch and all classes before it scales down",
-        (
-            value("F.cross_entropy(torch.tensor([[0.0, -300.0]] * 300).half(), torch.zeros(300).long(), "
-                  "label_smoothing=0.1, reduction='sum')", INF, 4500.0),
-            value("F.linear_cross_entropy(torch.ones((300, 1)).half(), torch.tensor([[0.0], [-300.0]]).half(), "
-                  "torch.zeros(300).long(), label_smoothing=0.1, reduction='sum')", INF, 4500.0),
-        ),
     ),
     Divergence(
         "nan", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, nan_score), SWALLOWED,

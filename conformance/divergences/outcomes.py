@@ -40,6 +40,11 @@ def everywhere(mismatch: Mismatch, outcome: Stepped) -> Elements:
     return True
 
 
+def where_it_does_not_stray(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """Elements on whose way no step overflows or vanishes."""
+    return ~outcome.strayed
+
+
 def where_it_strays(mismatch: Mismatch, outcome: Stepped) -> Elements:
     """Elements on whose way a step overflows or vanishes; those of which directions together overflow."""
     twice = isinstance(mismatch, SecondMismatch) and _directions_overflow(mismatch)

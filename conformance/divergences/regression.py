@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
-from .outcomes import Accepts, Answer, AnyOf, Computes, Contract, Raises
+from reference import Stepped
+
+from ..mismatch import Mismatch
+from .outcomes import Accepts, Answer, AnyOf, Computes, Contract, Elements, Raises, where_it_does_not_stray
 from .record import ELSEWHERE, NUMBERS, Divergence, Witness
 from .torch_formulas import regression as by_torch
 from .ways import AOT, AUTOCAST, INDUCTOR, OVERRIDES, WITHOUT_DATA
@@ -15,10 +18,16 @@ WEIGHT = "weight=torch.tensor([1.0, 3.0])"
 WEIGHED = ("l1_loss", "mse_loss")
 
 
+
+def infinite_delta(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """Calls with an infinite delta."""
+    return bool(mismatch.case.arguments.get("delta") == math.inf)
+
+
 DIVERGENCES = (
     Divergence(
         "weighted-mean", "convention", "convention",
-        Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}),
+        Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, where_it_does_not_stray),
         "the documentation says that the mean of the output is taken, which divides by the number of losses; "
         "with a weight torch divides by the sum of the weights, before they broadcast",
         (
@@ -31,7 +40,7 @@ DIVERGENCES = (
         of=NUMBERS,
     ),
     Divergence(
-        "huber_loss-infinite-delta", "nan", "extreme", Computes({"huber_loss": by_torch.huber_loss}),
+        "huber_loss-infinite-delta", "nan", "extreme", Computes({"huber_loss": by_torch.huber_loss}, infinite_delta),
         "with an infinite delta the loss is half the squared error, also of an infinite difference; torch "
         "takes the linear branch there, whose infinities cancel",
         (value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)", math.nan, math.inf),),
