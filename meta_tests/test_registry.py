@@ -25,8 +25,8 @@ from conformance.differentiating import (
 from conformance.divergences import DIVERGENCES, Divergence, covering
 from conformance.divergences.outcomes import given_by
 from conformance.divergences.record import NUMBERS, Showing, near, showings
-from conformance.divergences.torch_formulas import OF_LOSSES
-from conformance.judging import Worst, expect, judge
+from conformance.divergences.torch_formulas import NARROW, OF_LOSSES
+from conformance.judging import Worst, elements_of, expect, judge
 from conformance.losses import LOSSES
 from conformance.mismatch import GradientMismatch, Mismatch, SecondMismatch
 from conformance.running import to_numpy
@@ -233,7 +233,14 @@ def is_allowed(record: Divergence, mismatch: Mismatch, index: tuple[int, ...], w
         return bool(np.isclose(now, was, rtol=0.5)) or rounding_of(mismatch, index) >= abs(now - was)
     if np.isfinite(now):  # what overflows in one order fits in another
         return now == 0 or rounding_of(mismatch, index) > 0
-    return not np.isfinite(was) or record.kind in ("overflow", "underflow")
+    return not np.isfinite(was) or record.kind in ("overflow", "underflow") or strays(mismatch, index)
+
+
+def strays(mismatch: Mismatch, index: tuple[int, ...]) -> bool:
+    """Whether a step on the way to a number may overflow."""
+    formula = OF_LOSSES.get(mismatch.loss.name, mismatch.loss.oracle)
+    found = (given_by(formula, mismatch, narrow) for narrow in (False, mismatch.loss.name in NARROW))
+    return any(outcome is not None and bool(outcome.strayed[index]) for outcome in found)
 
 
 def rounding_of(mismatch: Mismatch, index: tuple[int, ...]) -> float:
@@ -276,7 +283,8 @@ def test_a_record_excuses_only_what_it_says_at_its_witness(
         assert list(excuses(mismatch, truth_of(mismatch))) == []
 
 
-DRAWS = 40
+DRAWS = 30
+MANY = 10_000
 
 
 @pytest.mark.parametrize("of", NUMBERS)
@@ -297,8 +305,8 @@ def test_no_record_hides_another_fault_where_it_is_met(
         return found
 
     monkeypatch.setattr(verdict, "covering", noting)
-    format = "float16" if "float16" in row.formats else "float32"
-    for cell in all_cells([row], [format], ["cpu"]):
+    dtype = "float16" if "float16" in row.formats else "float32"
+    for cell in all_cells([row], [dtype], ["cpu"]):
         cases = row.cases(cell.format, cell.reduction)
         if of == "value":
             run_drawn(
@@ -309,8 +317,10 @@ def test_no_record_hides_another_fault_where_it_is_met(
             drawn = differentiations(cases, cell.format, twice=of == "second")
             run_drawn(cell, 7, lambda e, c=cell, f=check: f(c, e, Tally()), drawn, DRAWS // 2)
     if of == "value":
-        for place in places([row], [format], ["cpu"]):
-            check_value(place, place.corner.case(place.format), Tally())
+        corners = [(place, place.corner.case(place.format)) for place in places([row], [dtype], ["cpu"])]
+        for place, case in corners:
+            if elements_of(case) < MANY:
+                check_value(place, case, Tally())
     monkeypatch.undo()
     some = met[:: max(1, len(met) // 12)]
     assert [text for mismatch in some for text in excuses(mismatch, truth_of(mismatch))] == []

@@ -51,7 +51,8 @@ def batch_of_target(mismatch: Any, outcome: Stepped) -> Elements:
 def clamped_in_forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
     """What forward mode gives in calls of which a variance is clamped, where no step strays."""
     given = mismatch.case.arguments
-    clamped = bool(np.any(given["var"] <= given.get("eps", 1e-6)))  # at eps itself from 2.14 on
+    eps = mismatch.case.format.nearest(given.get("eps", 1e-6))
+    clamped = bool(np.any(given["var"] <= eps))  # at eps itself from 2.14 on
     return clamped & forward_mode(mismatch, outcome)
 
 
