@@ -310,6 +310,9 @@ def _multiply(a: Stepped, b: Stepped) -> Stepped:
     reach = a.reach.times(b.reach)
     value, ends = a.value * b.value, _ends_of(candidates, both)
     loose = a.loose or b.loose
+    if loose:  # nothing times infinity may also be left out before it is multiplied
+        left_out = a.is_zero | b.is_zero
+        ends = np.where(left_out, 0, ends[0]), np.where(left_out, 0, ends[1])
     result = _settle(value, ends, kinds, _strayed(a, b), reach, a.format, loose=loose)
     return _in_any_order(result, loose)
 
