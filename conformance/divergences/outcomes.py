@@ -201,16 +201,27 @@ class Answer:
     shape: tuple[int, ...] = ()
     dtype: str = "float32"
 
+    def matches(self, outcome: Returned) -> bool:
+        """Whether a call returned just that."""
+        number = self.number
+        if isinstance(outcome.gives, str):
+            return number is None and outcome.gives in ENDS
+        if (outcome.shape, outcome.dtype) != (self.shape, self.dtype):
+            return False
+        same = number is None or math.isclose(outcome.gives, number, rel_tol=1e-4)
+        return same or (number != number and outcome.gives != outcome.gives)
+
 
 @dataclass(frozen=True)
 class Accepts:
     """Torch accepts invalid calls.
 
     Attributes:
-        answers: what comes of each, by the loss and the violation, or by the way, the loss and the violation.
+        answers: what comes of each, by the loss and the violation, or by the way, the loss and the violation; any
+            of several, where versions of torch answer otherwise.
     """
 
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, Answer | tuple[Answer, ...]]
 
     def explains(self, mismatch: Mismatch) -> bool:
         """An invalid call is no mismatch."""
@@ -219,16 +230,9 @@ class Accepts:
     def names(self, row: Invalid | Promotion, way: str | None, outcome: Returned | None) -> bool:
         """Whether a call is among these, and what came of it, if that is given, is what comes of it."""
         called = f"{row.loss}-{row.violation}"
-        answer = self.answers.get(f"{way}-{called}" if way else called, self.answers.get(called))
-        if answer is None or outcome is None:
-            return answer is not None
-        number = answer.number
-        if isinstance(outcome.gives, str):
-            return number is None and outcome.gives in ENDS
-        if (outcome.shape, outcome.dtype) != (answer.shape, answer.dtype):
-            return False
-        same = number is None or math.isclose(outcome.gives, number, rel_tol=1e-4)
-        return same or (number != number and outcome.gives != outcome.gives)
+        found = self.answers.get(f"{way}-{called}" if way else called, self.answers.get(called, ()))
+        answers = (found,) if isinstance(found, Answer) else found
+        return bool(answers) and (outcome is None or any(answer.matches(outcome) for answer in answers))
 
 
 @dataclass(frozen=True)
