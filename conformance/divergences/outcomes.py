@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from reference import Array, Format, Stepped, multilabel_margin_loss, stepped
+from reference.dispatch import total
 from strategies import Case
 
 from ..differentiating import expect_derivatives
@@ -80,6 +81,9 @@ class Computes:
             # is not finite may come of it, any may.
             infinite = outcome.plus | outcome.minus | outcome.nan | _directions_overflow(mismatch)
             given = given | (infinite & ~np.isfinite(mismatch.observed))
+            if mismatch.argument == "along":
+                gathered = gathered_along(formula, mismatch, mismatch.loss.name in self.narrow)
+                given = given if gathered is None else given | gathered.gives(mismatch.observed)
         return np.asarray(given & self.where(mismatch, outcome))
 
 
@@ -299,6 +303,44 @@ def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Step
     expected = _kept(key, mismatch.differentiation, compute)
     found: Any = expected.derivative(mismatch.argument) if twice else expected.gradients[mismatch.argument]
     return _as_stepped(found, form)
+
+
+@np.errstate(all="ignore")
+def gathered_along(formula: Formula, mismatch: SecondMismatch, narrow: bool = False) -> Stepped | None:
+    """The derivative of each result along the tangents, gathered from the gradient, as forward mode does.
+
+    Going back twice divides and multiplies in another order, which matters where a step overflows.
+
+    Returns:
+        None where an element of an argument takes part in more than one result.
+    """
+    if mismatch.differentiation is None or mismatch.observed is None:
+        return None
+    form = mismatch.case.format
+    form = replace(form, accumulator=form.name) if narrow else form
+    case = replace(mismatch.case, format=form)
+    example = replace(mismatch.differentiation, case=case, upstream=np.ones(1))
+    names = tuple(mismatch.tangents)
+    other = Otherwise(mismatch.loss.name, mismatch.loss.module, formula=formula)
+
+    def compute() -> Any:
+        return expect_derivatives(other, example, names, numbers=stepped)
+
+    key = ("along", id(mismatch.differentiation), formula, narrow, names)
+    gradients = _kept(key, mismatch.differentiation, compute).gradients
+    shape, terms = mismatch.observed.shape, []
+    for name in names:
+        term = _as_stepped(gradients[name], form) * mismatch.tangents[name]
+        if not shape:
+            term = np.sum(term)
+        elif term.ndim > 1 and shape == (term.shape[0], *term.shape[2:]):
+            term = np.sum(term, axis=1)
+        elif term.shape != shape and term.shape[: len(shape)] == shape:
+            term = np.sum(term, axis=tuple(range(len(shape), term.ndim)))
+        if term.shape != shape:
+            return None
+        terms.append(term)
+    return _as_stepped(total(*terms), form)
 
 
 def _value(formula: Formula, case: Case) -> Any:
