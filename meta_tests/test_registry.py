@@ -1,4 +1,4 @@
-"""The registry of divergences: each record explains its witnesses, and nothing but what it says torch gives."""
+"""The registry of divergences: a record explains its witnesses, and nothing but what it says torch gives."""
 
 from __future__ import annotations
 
@@ -253,7 +253,8 @@ def excuses(mismatch: Mismatch, truth: Tracked) -> Iterator[str]:
             continue
         index = broken.worst.index
         if not is_allowed(found[0], broken, index, float(got[index])):
-            yield f"{found[0].id}: {name}, {broken.worst.observed} for {got[index]} at {index} of {mismatch.case!r}"
+            observed = f"{broken.worst.observed} for {got[index]} at {index}"
+            yield f"{found[0].id}: {name}, {observed} of {mismatch.case!r}"
 
 
 def truth_of(mismatch: Mismatch) -> Tracked:
@@ -296,8 +297,8 @@ def test_no_record_hides_another_fault_where_it_is_met(
         return found
 
     monkeypatch.setattr(verdict, "covering", noting)
-    format = "float16" if "float16" in row.formats else "float32"
-    for cell in all_cells([row], [format], ["cpu"]):
+    dtype = "float16" if "float16" in row.formats else "float32"
+    for cell in all_cells([row], [dtype], ["cpu"]):
         cases = row.cases(cell.format, cell.reduction)
         if of == "value":
             run_drawn(
@@ -308,7 +309,7 @@ def test_no_record_hides_another_fault_where_it_is_met(
             drawn = differentiations(cases, cell.format, twice=of == "second")
             run_drawn(cell, 7, lambda e, c=cell, f=check: f(c, e, Tally()), drawn, DRAWS // 2)
     if of == "value":
-        for place in places([row], [format], ["cpu"]):
+        for place in places([row], [dtype], ["cpu"]):
             check_value(place, place.corner.case(place.format), Tally())
     monkeypatch.undo()
     some = met[:: max(1, len(met) // 12)]
