@@ -178,4 +178,4 @@ def environment() -> str:
     """What ``python -m torch.utils.collect_env`` prints."""
     from torch.utils import collect_env  # takes a second, as it asks the system
 
-    return str(collect_env.get_pretty_env_info())  # type: ignore[no-untyped-call]
+    return str(collect_env.get_pretty_env_info())  # type: ignore[no-untyped-call]  # torch's

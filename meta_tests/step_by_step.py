@@ -15,7 +15,7 @@ import numpy as np
 from conformance.judging import Numbering, oracle_arguments
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, Variable
-from reference.dispatch import number, product, scatter, total, with_derivative_of
+from reference.dispatch import number, product, scatter, total, with_derivative_of, with_error_of
 from reference.reach import Reach
 from reference.tracked import ULPS
 from strategies import Case
@@ -154,6 +154,7 @@ Rounded.functions = {
     product: _product,
     scatter: _scatter,
     with_derivative_of: Tracked.functions[with_derivative_of],
+    with_error_of: lambda value, other: other(),
 }
 
 
