@@ -117,9 +117,7 @@ def test_formula_agrees_with_fifty_digits(row: Loss, form: Format) -> None:
 
 @every_loss
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
-def test_result_has_the_shape_of_the_arguments_and_is_wide(
-    row: Loss, dtype: type[np.floating[Any]]
-) -> None:
+def test_result_has_the_shape_of_the_arguments_and_is_wide(row: Loss, dtype: type[np.floating[Any]]) -> None:
     def check(case: Case) -> None:
         result = row.oracle(**arguments(case, dtype))
         assert isinstance(result, (np.ndarray, np.generic))
