@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SystemExit: there is nothing to run, or it cannot be run; status 2.
     """
-    about = "Compare and render the records that pytest --report writes, and print and weigh the known divergences."
+    about = "Compare and render what pytest --report records, and print and weigh the known divergences."
     parser = argparse.ArgumentParser(prog="python -m conformance", description=about)
     commands = parser.add_subparsers(dest="command", required=True)
     add_commands(commands)

@@ -113,7 +113,7 @@ def _opened(numbers: Any) -> Any:
 
 
 def _settled(derivative: Any) -> Any:
-    """Allow a bound for it that factors are multiplied in another order; other numbers know of that already."""
+    """Let a bound allow any order of the factors; other numbers know of that already."""
     return in_any_order(derivative) if isinstance(derivative, Tracked) else derivative
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 from reference import FORMATS
 
@@ -18,20 +17,23 @@ NEWEST = "2.14.1"
 HEAD = """\
 # Findings
 
-Where the losses of PyTorch differ from their documentation, as far as this suite knows, in order of importance. Each
-entry is a record of the registry, [`conformance/divergences`](../conformance/divergences), from which
-`python -m conformance findings > docs/findings.md` makes this page. `python -m conformance issue ID` prints an entry
-as a bug report. A test runs every script below, and fails as soon as one no longer shows what it says.
+Where the losses of PyTorch differ from their documentation, as far as this suite knows, in order of
+importance. Each entry is a record of the registry, [`conformance/divergences`](../conformance/divergences),
+from which `python -m conformance findings > docs/findings.md` makes this page.
+`python -m conformance issue ID` prints an entry as a bug report. A test runs every script below, and fails as
+soon as one no longer shows what it says.
 
-*Right* is what the documented formula gives in exact arithmetic, rounded; the limit where a number is infinite; and an
-exception where the documentation excludes a call. `python -m conformance severity` measures the classes: it draws
-training data (normal numbers around 1, real labels, weights that are not all 0) and runs the documented corners.
+*Right* is what the documented formula gives in exact arithmetic, rounded; the limit where a number is
+infinite; and an exception where the documentation excludes a call. `python -m conformance severity` measures
+the classes: it draws training data (normal numbers around 1, real labels, weights that are not all 0) and
+runs the documented corners.
 """
 
 MEANINGS = {
-    "ordinary": "training data meets it: more than one in a thousand examples of some loss and dtype, or of some way of "
-    "running torch",
-    "corner": "training data does not meet it, and a documented corner does, such as a mask or an empty batch",
+    "ordinary": "training data meets it: more than one in a thousand examples of some loss and dtype, or of "
+    "some way of running torch",
+    "corner": "training data does not meet it, and a documented corner does, such as a mask or an "
+    "empty batch",
     "extreme": "it takes numbers near the ends of the range of the dtype, or infinite ones",
     "accepted": "the call should raise; what it returns may be anything, and is on record",
     "without data": "only the shapes and dtypes that tensors without data promise are wrong",
@@ -147,9 +149,7 @@ def issue(name: str) -> str:
     Raises:
         ValueError: there is no such record.
     """
-    found = [
-        record for record in DIVERGENCES if name in (record.id, *map(partial(_name, record), record.losses))
-    ]
+    found = [record for record in DIVERGENCES if name in (record.id, *map(record.name, record.losses))]
     if not found:
         close = [record.id for record in DIVERGENCES if name.split("-")[0] in record.losses]
         hint = f"; of {name.split('-')[0]} there are {', '.join(close)}" if close else ""
@@ -174,12 +174,8 @@ def issue(name: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _name(record: Divergence, loss: str) -> str:
-    return record.name(loss)
-
-
 def environment() -> str:
     """What ``python -m torch.utils.collect_env`` prints."""
     from torch.utils import collect_env  # takes a second, as it asks the system
 
-    return str(collect_env.get_pretty_env_info())
+    return str(collect_env.get_pretty_env_info())  # type: ignore[no-untyped-call]  # torch's

@@ -34,7 +34,8 @@ def conforms_as_masked(loss: Loss, case: Case, observed: Array, expected: Tracke
     The oracle takes weights for factors. Nothing documents which they are, so that both conform.
 
     Args:
-        loss, case: what was called.
+        loss: what was called.
+        case: with what.
         observed: float64, the shape of `expected`.
         expected: what the oracle says.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ class Met:
         examples: how many examples of training data were drawn.
     """
 
-    training: Counter[str] = field(default_factory=Counter)
+    training: dict[str, float] = field(default_factory=dict)
     corners: Counter[str] = field(default_factory=Counter)
     examples: int = 0
 
@@ -50,7 +51,7 @@ class Met:
         if record.severity in BY_NATURE:
             return record.severity
         names = [record.name(loss) for loss in record.losses]
-        if max(self.training[name] for name in names) > 1 / RARE:
+        if max(self.training.get(name, 0) for name in names) > 1 / RARE:
             return "ordinary"
         return "corner" if any(self.corners[name] for name in names) else "extreme"
 
@@ -87,17 +88,12 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
     for cell in all_cells(list(losses), list(formats), ["cpu"]):
         if cell.obstacle:
             continue
-        _draw(
-            met,
-            cell,
-            lambda case, tally, c=cell: check_value(c, case, tally),
-            cell.loss.cases(cell.format, cell.reduction),
-        )  # type: ignore[misc]  # a lambda with a default
+        _draw(met, cell, partial(check_value, cell), cell.loss.cases(cell.format, cell.reduction))
         for twice, check in ((False, check_gradient), (True, check_second)):
             if cell.obstacle_backward or (twice and not (cell.loss.twice and cell.loss.forward)):
                 continue
             drawn = differentiations(cell.loss.cases(cell.format, cell.reduction), cell.format, twice=twice)
-            _draw(met, cell, lambda e, tally, c=cell, f=check: f(c, e, tally), drawn)  # type: ignore[misc]
+            _draw(met, cell, partial(check, cell), drawn)
     for passage in passages(list(losses), list(formats), ["cpu"]):
         if passage.way.name in ways and not (passage.obstacle or passage.way.obstacle()):
             cases = st.sampled_from(passage.loss.reductions).flatmap(
@@ -134,7 +130,7 @@ def _draw(
         return
     met.examples += tally.examples
     for name, count in tally.known.items():
-        met.training[name] = max(met.training[name], count / max(1, tally.examples))
+        met.training[name] = max(met.training.get(name, 0), count / max(1, tally.examples))
 
 
 def _met_at(place: Cell) -> set[str]:
@@ -148,7 +144,7 @@ def _met_at(place: Cell) -> set[str]:
 
 
 def report(examples: int) -> str:
-    """What the measurement says of all records of this torch, a line each; those whose class is another first."""
+    """What the measurement says of all records of this torch, a line each; wrong classes first."""
     ways = sorted(
         {
             way
@@ -163,7 +159,7 @@ def report(examples: int) -> str:
         if not record.current or record.absent:
             continue
         names = [record.name(loss) for loss in record.losses]
-        share = max(met.training[name] for name in names)
+        share = max(met.training.get(name, 0) for name in names)
         corners = sum(met.corners[name] for name in names)
         found = met.severity(record)
         told = "" if found == record.severity else f"  <- on record as {record.severity}"

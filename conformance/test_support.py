@@ -86,7 +86,8 @@ def test_forward_mode_by_a_refused_argument(loss: Loss, argument: str) -> None:
     worst = judge(along, truth)
     mismatch = SecondMismatch(
         loss, case, "cpu", "jvp", f"a derivative along {argument} outside the derived bound", worst, along,
-        argument="along", differentiation=example, upstream=expected.upstream, expected=truth, tangents=expected.tangents,
+        argument="along", differentiation=example, upstream=expected.upstream, expected=truth,
+        tangents=expected.tangents,
     )  # fmt: skip
     if not worst.conforms and covering(mismatch) is None:
         pytest.fail(mismatch.explain(), pytrace=False)

@@ -15,7 +15,7 @@ import numpy as np
 from conformance.judging import Numbering, oracle_arguments
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, Variable
-from reference.dispatch import number, product, scatter, total, with_derivative_of
+from reference.dispatch import number, product, scatter, total, with_derivative_of, with_error_of
 from reference.reach import Reach
 from reference.tracked import ULPS
 from strategies import Case
@@ -41,10 +41,14 @@ class Rounded(Tracked):
 
     def rounded(self, value: Array) -> Rounded:
         """Other numbers of the same format, rounded to it."""
-        return Rounded(self.format.nearest(value), self.format, self.rng)
+        return type(self)(self.format.nearest(value), self.format, self.rng)
+
+    def around(self, value: Array, error: Array) -> Rounded:
+        """A derivative at a kink, where it may be any."""
+        return self.rounded(value)
 
     def __getitem__(self, index: Any) -> Rounded:
-        return Rounded(self.value[index], self.format, self.rng)
+        return type(self)(self.value[index], self.format, self.rng)
 
     def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Rounded:
         """The result of a ufunc, rounded, and elementary functions as badly as is allowed."""
@@ -55,10 +59,8 @@ class Rounded(Tracked):
         """Make an operand rounded: arrays are exact, a number is rounded to the format."""
         if isinstance(operand, Rounded):
             return operand
-        if isinstance(operand, Tracked):  # a derivative at a kink, where it may be any
-            return self.rounded(operand.value)
         exact = isinstance(operand, np.ndarray)
-        return Rounded(operand if exact else self.format.nearest(operand), self.format, self.rng)
+        return type(self)(operand if exact else self.format.nearest(operand), self.format, self.rng)
 
     def _elementary(self, ufunc: np.ufunc, operands: list[Array]) -> Array:
         """An elementary function, some ulps off, though not beyond zero."""
@@ -84,6 +86,14 @@ class Rounded(Tracked):
         if func in self.functions:
             return self.functions[func](*args, **kwargs)
         return self.rounded(func(*map(_numbers, args), **kwargs))  # moves numbers, or takes the largest
+
+
+class Bare(Rounded):
+    """The same, without what the oracle's chain rule does about 0 times infinity: it is nan."""
+
+    __slots__ = ()
+
+    stepwise = True
 
 
 def _numbers(operand: Any) -> Any:
@@ -113,7 +123,7 @@ def _sum(a: Rounded, axis: Any = None, keepdims: bool = False) -> Rounded:
     value = a.rounded(_accumulated(a, axis)).value
     if keepdims:
         value = np.expand_dims(value, tuple(range(a.ndim)) if axis is None else axis)
-    return Rounded(value, a.format, a.rng)
+    return type(a)(value, a.format, a.rng)
 
 
 def _mean(a: Rounded) -> Rounded:
@@ -154,12 +164,13 @@ Rounded.functions = {
     product: _product,
     scatter: _scatter,
     with_derivative_of: Tracked.functions[with_derivative_of],
+    with_error_of: lambda value, other: other(),
 }
 
 
-def rounding(rng: np.random.Generator) -> Numbering:
+def rounding(rng: np.random.Generator, kind: type[Rounded] = Rounded) -> Numbering:
     """Make numbers with which some library computes; `rng` draws what it is free to choose."""
-    return lambda array, form: Rounded(array, form, rng)
+    return lambda array, form: kind(array, form, rng)
 
 
 @np.errstate(all="ignore")

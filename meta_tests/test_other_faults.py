@@ -128,8 +128,9 @@ def test_another_gradient_fails(
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(-99.0, dtype="float32"), Outcome(NAN, dtype="float32"), Outcome("SIGSEGV"), Outcome("no answer"),
-        Outcome(1.0986123, shape=(1,), dtype="float32"), Outcome(1.0986123, dtype="float64"),
+        Outcome(-99.0, dtype="float32"), Outcome(NAN, dtype="float32"), Outcome("SIGSEGV"),
+        Outcome("no answer"), Outcome(1.0986123, shape=(1,), dtype="float32"),
+        Outcome(1.0986123, dtype="float64"),
         Outcome("KeyError", ("KeyError",), "something"),
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""The registry of divergences: each record explains its witnesses, and nothing but what it says torch gives."""
+"""The registry of divergences: a record explains its witnesses, and nothing but what it says torch gives."""
 
 from __future__ import annotations
 
@@ -261,7 +261,8 @@ def excuses(mismatch: Mismatch, truth: Tracked) -> Iterator[str]:
             continue
         index = broken.worst.index
         if not is_allowed(found[0], broken, index, float(got[index])):
-            yield f"{found[0].id}: {name}, {broken.worst.observed} for {got[index]} at {index} of {mismatch.case!r}"
+            observed = f"{broken.worst.observed} for {got[index]} at {index}"
+            yield f"{found[0].id}: {name}, {observed} of {mismatch.case!r}"
 
 
 def truth_of(mismatch: Mismatch) -> Tracked:

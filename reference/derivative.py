@@ -150,7 +150,7 @@ def where_it_contributes(c: Any, derivative: Any) -> Any:
         derivative: c times something, any shape.
     """
     downstream = _innermost(derivative)
-    if isinstance(downstream, Stepped):
+    if _is_stepwise(downstream):
         return derivative
     finite = np.isfinite(downstream)
     if isinstance(derivative, Tracked):  # of a variable, what is finite is differentiated once more
@@ -163,7 +163,11 @@ def where_it_contributes(c: Any, derivative: Any) -> Any:
 def _is_nothing(numbers: Any) -> Any:
     """Where numbers are exactly 0."""
     zero = numbers == 0
-    return zero & (numbers.error == 0) if isinstance(numbers, Tracked) else zero
+    return zero & (numbers.error == 0) if isinstance(numbers, INEXACT) else zero
+
+
+def _is_stepwise(numbers: Any) -> bool:
+    return isinstance(numbers, Numbers) and numbers.stepwise
 
 
 def _nothing(like: Any) -> Any:
@@ -187,8 +191,8 @@ def _times(c: Any, factor: Any) -> Any:
 
 def _passed(c: Any, slope: Any) -> Any:
     """C times a slope; nothing is passed on to what was not chosen, however large c is."""
-    if isinstance(slope, Stepped):
-        return np.where(slope.is_zero, 0.0, c * slope)
+    if _is_stepwise(slope):
+        return np.where(_is_nothing(slope), 0.0, c * slope)
     return where_it_contributes(slope, c * slope)
 
 
@@ -228,7 +232,7 @@ def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
 
 
 def _root(y: Any) -> Any:
-    if isinstance(_innermost(y), Stepped):
+    if _is_stepwise(_innermost(y)):
         return y
     return np.where(y == np.inf, np.nan, y)
 

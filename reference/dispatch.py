@@ -33,6 +33,7 @@ class Numbers(np.lib.mixins.NDArrayOperatorsMixin):
     Attributes:
         rank: which type handles an operation on several: the highest.
         functions: its rules for NumPy's functions, and for those of this module.
+        stepwise: whether a derivative is what its steps give, so that 0 times infinity is nan.
         value: the numbers, an array or `Numbers` of a lower rank.
     """
 
@@ -40,6 +41,7 @@ class Numbers(np.lib.mixins.NDArrayOperatorsMixin):
 
     rank: ClassVar[int] = 0
     functions: ClassVar[dict[Callable[..., Any], Callable[..., Any]]] = {}
+    stepwise: ClassVar[bool] = False
     value: Any
 
     @property

@@ -58,7 +58,7 @@ def cosine_embedding_loss(
 def _cosine(a: Array, b: Array) -> Array:
     a, b = _within_range(a), _within_range(b)
     dots, norms = (np.sum(x * y, axis=-1) for x, y in ((a, b), (a, a)))
-    cosine = dots / product(np.sqrt(norms), np.sqrt(np.sum(b * b, axis=-1)))
+    cosine: Array = dots / product(np.sqrt(norms), np.sqrt(np.sum(b * b, axis=-1)))
     zeros = [np.all(constant(x) == 0, axis=-1) for x in (a, b)]
     if not np.any(zeros):
         return cosine
@@ -133,7 +133,8 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     require(option("p", p) != 0 and p == p, f"p must be a number other than 0, got {p}")
     size = np.abs(a - b + option("eps", eps))
     if p == -np.inf:
-        return -np.max(-size, axis=-1)
+        smallest: Array = -np.max(-size, axis=-1)
+        return smallest
     if p == np.inf:
         largest: Array = np.max(size, axis=-1)
         return largest

@@ -29,7 +29,7 @@ from . import (
 from .checking import explained_by
 from .file import read_records
 from .outcomes import Accepts
-from .record import Divergence, near
+from .record import Divergence
 
 if TYPE_CHECKING:
     from ..disposable import Outcome

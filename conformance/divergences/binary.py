@@ -36,9 +36,9 @@ def forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
 DIVERGENCES = (
     Divergence(
         f"{LOGITS}-small-loss", "accuracy", "ordinary", Computes(OF_LOGITS, finite_logits),
-        "the documentation promises the log-sum-exp trick, p y softplus(-x) + (1 - y) softplus(x), in which "
-        "nothing cancels; torch computes (1 - y) x - (1 + (p - 1) y) log sigma(x), in which the small loss of a "
-        "confident right answer is lost",
+        "the documentation promises the log-sum-exp trick, p y softplus(-x) + (1 - y) softplus(x), in "
+        "which nothing cancels; torch computes (1 - y) x - (1 + (p - 1) y) log sigma(x), in which the small "
+        "loss of a confident right answer is lost",
         (
             value(f"F.{LOGITS}(torch.tensor(-20.0), torch.tensor(0.0))", 0.0, 2.0611537e-9),
         ),
@@ -57,8 +57,8 @@ DIVERGENCES = (
             gradient(ZERO, f"F.{BCE}(x, {ZERO})", "[0]", 0.0, 1.0),
             gradient(ZERO, f"F.{BCE}({ZERO}, x)", "[0]", INF, 100.0),
             twice(ZERO, f"F.{BCE}(x, {ZERO})", "[0]", 0.0, 1.0),
-            twice("torch.full((1,), 0.92529296875).half()", f"F.{BCE}(x, torch.full((1,), 0.99609375).half())",
-                  "[0]", 1.73828125, 1.86333559),
+            twice("torch.full((1,), 0.92529296875).half()",
+                  f"F.{BCE}(x, torch.full((1,), 0.99609375).half())", "[0]", 1.73828125, 1.86333559),
         ),
         of=("gradient", "second"), upstream="https://github.com/pytorch/pytorch/issues/103316",
     ),
@@ -89,7 +89,8 @@ DIVERGENCES = (
         formats=("float32", "bfloat16"), until="2.7",
     ),
     Divergence(
-        f"{SOFT}-inductor-gradient", "accuracy", "extreme", Computes({SOFT: by_torch.derivative_by_complement}),
+        f"{SOFT}-inductor-gradient", "accuracy", "extreme",
+        Computes({SOFT: by_torch.derivative_by_complement}),
         "compiled by inductor the gradient is y (sigma(y x) - 1), which is lost where the loss is small",
         (
             Witness(

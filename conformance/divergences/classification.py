@@ -1,4 +1,4 @@
-"""What torch does instead of the documented in cross entropy and its relatives, and in the multi-class hinges."""
+"""Where torch differs from the documentation of cross entropy, its relatives and the multi-class hinges."""
 
 from __future__ import annotations
 
@@ -146,8 +146,8 @@ DIVERGENCES = (
         "an infinite or nan logit of an ignored sample makes the sample's gradient nan, which is 0; of a "
         "linear layer it makes all gradients nan",
         (
-            gradient("torch.tensor([[math.inf]])", "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')",
-                     "[0, 0]", NAN, 0.0),
+            gradient("torch.tensor([[math.inf]])",
+                     "F.cross_entropy(x, torch.tensor([-100]), reduction='sum')", "[0, 0]", NAN, 0.0),
             gradient("torch.tensor([[math.inf]])",
                      "F.linear_cross_entropy(x, torch.ones(1, 1), torch.tensor([-100]), reduction='sum')",
                      "[0, 0]", NAN, 0.0),
@@ -188,7 +188,8 @@ DIVERGENCES = (
                   ".bfloat16()[:, None], torch.zeros(8).long(), reduction='sum')", 18.5, 18.3125),
             Witness(
                 "cross_entropy",
-                "x = torch.tensor([96, 102, 31, 37, 39, 12, 45, 23, 65, 65, 17, 32, 66, 85, 70, 98]).bfloat16()\n"
+                "x = torch.tensor([96, 102, 31, 37, 39, 12, 45, 23, 65, 65, 17, 32, 66, 85, 70, 98])\n"
+                "x = x.bfloat16()\n"
                 "F.cross_entropy(torch.stack([x, torch.zeros_like(x)], 1), torch.ones(16).long(), "
                 "reduction='sum')",
                 872.0, 883.0,
@@ -238,7 +239,8 @@ DIVERGENCES = (
     Divergence(
         "second-refused", "accuracy", "ordinary", Computes(REFUSED, forward_mode), IGNORED_MODE,
         (
-            forward(ONE, "F.nll_loss(torch.ones(1, 1), torch.tensor([0]), x, reduction='sum')", ONE, 0.0, -1.0),
+            forward(ONE, "F.nll_loss(torch.ones(1, 1), torch.tensor([0]), x, reduction='sum')", ONE,
+                    0.0, -1.0),
             forward(ONES, "F.cross_entropy(torch.zeros(2), torch.tensor(0), x, reduction='sum')", ONES,
                     0.0, math.log(2)),
             forward(ONES, "F.linear_cross_entropy(torch.zeros(2), torch.eye(2), torch.tensor(0), weight=x, "
@@ -258,7 +260,8 @@ DIVERGENCES = (
             Witness(
                 "nll_loss",
                 "x = torch.zeros(1, 2, 2, 2).to(memory_format=torch.channels_last).requires_grad_()\n"
-                "torch.autograd.grad(F.nll_loss(x, torch.zeros(1, 2, 2).long(), reduction='sum'), x)[0].sum()",
+                "loss = F.nll_loss(x, torch.zeros(1, 2, 2).long(), reduction='sum')\n"
+                "torch.autograd.grad(loss, x)[0].sum()",
                 "RuntimeError", -4.0,
             ),
         ),
@@ -343,7 +346,8 @@ DIVERGENCES = (
         "without a batch and without reduction the loss is a number; without data, and compiled, it is a "
         "vector of one",
         tuple(
-            Witness(loss, f"F.{loss}(torch.zeros(2, device='meta'), {target}, reduction='none').ndim", 1.0, 0.0)
+            Witness(loss, f"F.{loss}(torch.zeros(2, device='meta'), {target}, reduction='none').ndim",
+                    1.0, 0.0)
             for loss, target in (
                 ("multi_margin_loss", "torch.zeros((), dtype=torch.long, device='meta')"),
                 ("multilabel_margin_loss", "torch.zeros(2, dtype=torch.long, device='meta')"),

@@ -44,7 +44,7 @@ def batch_of_target(mismatch: Any, outcome: Stepped) -> Elements:
     """The mean over a batch whose size is that of the target alone."""
     given = mismatch.case.arguments
     shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
-    return given.get("reduction") == "batchmean" and shape[:1] != given["input"].shape[:1]
+    return given.get("reduction") == "batchmean" and bool(shape[:1] != given["input"].shape[:1])
 
 
 def clamped_in_forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
@@ -117,8 +117,9 @@ DIVERGENCES = (
     ),
     Divergence(
         "gaussian_nll_loss-data-dependent", "error", "ordinary",
-        Raises(("RuntimeError", "NotImplementedError", "Unsupported", "UserError", "DataDependentOutputException",
-                "GuardOnDataDependentSymNode", "TorchRuntimeError"), (".item() cannot be called on meta", "_local_scalar_dense", "data-dependent")),
+        Raises(("RuntimeError", "NotImplementedError", "Unsupported", "UserError",
+                "DataDependentOutputException", "GuardOnDataDependentSymNode", "TorchRuntimeError"),
+               (".item() cannot be called on meta", "_local_scalar_dense", "data-dependent")),
         "whether a variance is negative is asked in Python, so that what cannot look at numbers refuses the "
         "call: vmap, the compilers with a full graph, tensors without data",
         (Witness("gaussian_nll_loss", "torch.vmap(F.gaussian_nll_loss)(*torch.ones(3, 1, 1)).sum()",

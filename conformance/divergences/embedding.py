@@ -10,7 +10,7 @@ import numpy as np
 from reference import Stepped
 
 from . import torch_formulas
-from .outcomes import Computes, Elements
+from .outcomes import Computes, Elements, Formula
 from .record import NUMBERS, Divergence
 from .torch_formulas import embedding as by_torch
 from .witnesses import forward, gradient, twice, value
@@ -19,7 +19,7 @@ NAN, INF = math.nan, math.inf
 HALF = ("float16",)
 ONE, ZERO, ONES = "torch.ones(1)", "torch.zeros(1)", "torch.ones(2)"
 COSINE = "cosine_embedding_loss"
-TRIPLETS = {
+TRIPLETS: dict[str, Formula] = {
     "triplet_margin_loss": by_torch.triplet_margin_loss,
     "triplet_margin_with_distance_loss": by_torch.triplet_margin_with_distance_loss,
 }
@@ -27,7 +27,7 @@ TRIPLETS = {
 
 def finite(mismatch: Any, outcome: Stepped) -> Elements:
     """Elements that are numbers."""
-    return np.isfinite(mismatch.observed)
+    return np.asarray(np.isfinite(mismatch.observed))
 
 
 def between_1_and_2(mismatch: Any, outcome: Stepped) -> Elements:
@@ -52,15 +52,16 @@ DIVERGENCES = (
         "1e-5 or so is too small, and its gradient with it",
         (
             value(f"F.{COSINE}(torch.full((1,), 1e-6), torch.full((1,), 1e-6), torch.tensor(1))", 0.5, 0.0),
-            gradient("torch.tensor([1e-6, 0.0])", f"F.{COSINE}(x, torch.tensor([0.0, 1e-6]), torch.tensor(1))",
-                     "[1]", -500000.0, -1e6),
+            gradient("torch.tensor([1e-6, 0.0])",
+                     f"F.{COSINE}(x, torch.tensor([0.0, 1e-6]), torch.tensor(1))", "[1]", -500000.0, -1e6),
         ),
         of=NUMBERS,
     ),
     Divergence(
-        f"{COSINE}-underflow", "underflow", "corner", Computes({COSINE: by_torch.cosine_embedding_loss}),
-        "the product of the squared norms, and the 1e-12 added to each, vanish in float16, so that the cosine "
-        "of a zero vector is 0 / 0",
+        f"{COSINE}-underflow", "underflow", "corner",
+        Computes({COSINE: by_torch.cosine_embedding_loss}),
+        "the product of the squared norms, and the 1e-12 added to each, vanish in float16, so that the "
+        "cosine of a zero vector is 0 / 0",
         (
             value(f"F.{COSINE}(*torch.zeros((2, 1), dtype=torch.float16), torch.tensor(1))", NAN, 1.0),
             gradient("torch.full((1,), 1e-3).half()", f"F.{COSINE}(x, {ZERO}.half(), torch.tensor(1))", "[0]",

@@ -1,4 +1,4 @@
-"""What torch does instead of the documented in most losses: steps overflow on the way to a number that fits."""
+"""Where torch differs in most losses: steps overflow on the way to a number that fits."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ DIVERGENCES = (
     Divergence(
         "overflow", "overflow", "extreme",
         Computes(by_torch.OF_LOSSES, where_it_strays, by_torch.NARROW),
-        "a step on the way (the sum before the mean is divided, a square, a product of norms, an exponential, a "
-        "factor of the chain rule) overflows or vanishes in the format, so that the result is infinite, nan or "
-        "0, although the right one fits",
+        "a step on the way (the sum before the mean is divided, a square, a product of norms, an "
+        "exponential, a factor of the chain rule) overflows or vanishes in the format, so that the result is "
+        "infinite, nan or 0, although the right one fits",
         (*VALUES, *GRADIENTS, *SECOND), of=NUMBERS,
     ),
 )  # fmt: skip

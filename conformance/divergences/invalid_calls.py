@@ -150,7 +150,10 @@ DIVERGENCES: tuple[Divergence, ...] = (
         Accepts({"binary_cross_entropy_with_logits-input-double": Answer(32.0, (), "int64"),
                  "binary_cross_entropy_with_logits-target-half": Answer(16.0, (), "int64")}),
         "the result has the dtype of target, be it narrower than that of input: neither promoted nor refused",
-        (Witness(LOGITS.loss, BITS.format("torch.zeros(3, dtype=torch.float64), torch.ones(3)"), 32.0, 64.0),),
+        (
+            Witness(LOGITS.loss, BITS.format("torch.zeros(3, dtype=torch.float64), torch.ones(3)"),
+                    32.0, 64.0),
+        ),
         of=OF,
     ),
 )  # fmt: skip
@@ -250,7 +253,8 @@ DIVERGENCES += (
         upstream="https://github.com/pytorch/pytorch/issues/194501",
     ),
     _in_ways(
-        "vmap-accepts-labels", "labels are taken for indices, and scores for numbers, whatever their type", VMAP,
+        "vmap-accepts-labels", "labels are taken for indices, and scores for numbers, whatever their type",
+        VMAP,
         _in_way("vmap", {
             "cross_entropy-labels-bool": LN3, "cross_entropy-labels-int32": LN3,
             "linear_cross_entropy-labels-bool": LN3, "linear_cross_entropy-labels-int32": LN3,
@@ -269,8 +273,9 @@ DIVERGENCES += (
         "accepted",
     ),
     _in_ways(
-        "binary_cross_entropy-vmap-accepts-weight-shape", "a weight of more dimensions than the input is accepted",
-        VMAP, _in_way("vmap", {"binary_cross_entropy-weight-more-dimensions": LN2}),
+        "binary_cross_entropy-vmap-accepts-weight-shape",
+        "a weight of more dimensions than the input is accepted", VMAP,
+        _in_way("vmap", {"binary_cross_entropy-weight-more-dimensions": LN2}),
         (
             Witness(
                 "binary_cross_entropy",

@@ -63,7 +63,8 @@ DIVERGENCES = (
         "and on the CPU, it is nan, as that of nothing",
         tuple(
             Witness(
-                loss, f"F.{loss}(torch.zeros(2, device='cuda'), torch.tensor(-100, device='cuda'))", 0.0, math.nan
+                loss, f"F.{loss}(torch.zeros(2, device='cuda'), torch.tensor(-100, device='cuda'))",
+                0.0, math.nan,
             )
             for loss in ("cross_entropy", "nll_loss")
         ),
@@ -133,7 +134,8 @@ DIVERGENCES = (
         (
             Witness(
                 MULTI,
-                "F.multilabel_margin_loss(torch.zeros(3, device='cuda'), torch.tensor([0, 1, -2], device='cuda'))",
+                "F.multilabel_margin_loss(torch.zeros(3, device='cuda'), "
+                "torch.tensor([0, 1, -2], device='cuda'))",
                 2 / 3, "ValueError",
             ),
         ),

@@ -195,8 +195,8 @@ class Answer:
     """What an invalid call returns.
 
     Attributes:
-        number: the sum of its elements, with four digits; None where memory that is not the tensor's is read, so
-            that it may be any number, or the end of the process.
+        number: the sum of its elements, with four digits. None where torch reads memory that is not the
+            tensor's: then it may be any number, or the process may end.
         shape: of the result.
         dtype: of the result.
     """
@@ -270,7 +270,7 @@ def _kept(key: tuple[Any, ...], holder: Any, compute: Callable[[], Any]) -> Any:
 
 @np.errstate(all="ignore")
 def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Stepped | None:
-    """What a formula gives for the call of a mismatch, step by step in the format; None where it says nothing.
+    """What a formula gives for the call of a mismatch, step by step; None where it says nothing.
 
     Args:
         formula: takes what the oracle takes.

@@ -86,8 +86,8 @@ class Divergence:
         witnesses: calls that show it, one of each loss and each property at least.
         formats: the floating-point formats concerned.
         until: the first torch known to be without it.
-        of: the properties that diverge: the "value", the "gradient", the "second" derivative and forward mode,
-            that an "invalid call" raises, or that a "way" of running torch changes nothing.
+        of: the properties that diverge: the "value", the "gradient", the "second" derivative and forward
+            mode, that an "invalid call" raises, or that a "way" of running torch changes nothing.
         since: the first torch known to have it, if that is not the oldest supported.
         devices: the types of device concerned, or `ELSEWHERE`; empty for all, as for what torch composes of
             other operations. The witnesses of what concerns certain devices run there.

@@ -43,7 +43,10 @@ DIVERGENCES = (
         "huber_loss-infinite-delta", "nan", "extreme", Computes({"huber_loss": by_torch.huber_loss}, infinite_delta),
         "with an infinite delta the loss is half the squared error, also of an infinite difference; torch "
         "takes the linear branch there, whose infinities cancel",
-        (value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)", math.nan, math.inf),),
+        (
+            value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)",
+                  math.nan, math.inf),
+        ),
         of=NUMBERS,
     ),
     Divergence(
@@ -65,7 +68,9 @@ DIVERGENCES = (
     ),
     Divergence(
         "l1_loss-accepts-weight-shape", "no error", "accepted",
-        Accepts({f"l1_loss-{name}": Answer(1.0, (), "float32") for name in ("weight-shape", "weight-too-long")}),
+        Accepts({
+            f"l1_loss-{name}": Answer(1.0, (), "float32") for name in ("weight-shape", "weight-too-long")
+        }),
         "where a device is set for new tensors, calls go by way of __torch_function__ and lose the weight",
         (
             Witness(

@@ -100,7 +100,7 @@ def read_beyond(mismatch: Mismatch) -> Elements:
 
 
 def lengths_are_numbers(mismatch: Mismatch) -> bool:
-    """The mean divides by the lengths, and makes a tensor of them within the function that is differentiated."""
+    """The mean makes a tensor of the lengths within the function that is differentiated."""
     given = mismatch.case.arguments
     return given.get("reduction", "mean") == "mean" and not isinstance(given["input_lengths"], np.ndarray)
 
@@ -117,9 +117,10 @@ DIVERGENCES = (
                ("log_probs tensor must not be empty", "exceeds dimension size (0)")),
         "no frames, or no sequences, are refused; without a frame, an empty target has loss 0",
         (
-            value("F.ctc_loss(torch.empty(0, 1, 2), torch.empty(1, 0).long(), (0,), (0,))", "RuntimeError", 0.0),
-            gradient("torch.empty(0, 1, 2)", "F.ctc_loss(x, torch.empty(1, 0).long(), (0,), (0,))", ".sum()",
-                     "RuntimeError", 0.0),
+            value("F.ctc_loss(torch.empty(0, 1, 2), torch.empty(1, 0).long(), (0,), (0,))",
+                  "RuntimeError", 0.0),
+            gradient("torch.empty(0, 1, 2)", "F.ctc_loss(x, torch.empty(1, 0).long(), (0,), (0,))",
+                     ".sum()", "RuntimeError", 0.0),
         ),
         of=NUMBERS, upstream="https://github.com/pytorch/pytorch/issues/81459",
     ),
@@ -180,8 +181,8 @@ DIVERGENCES = (
         "ctc_loss-strided-labels", "uninitialised", "ordinary",
         AnyOf((
             Misread(),
-            Unwritten(read_beyond, "a number from between the labels that is no class makes torch read, and for "
-                      "the gradient write, memory beyond the log-probabilities"),
+            Unwritten(read_beyond, "a number from between the labels that is no class makes torch read, and "
+                      "for the gradient write, memory beyond the log-probabilities"),
         )),
         "concatenated labels that do not lie side by side are misread from the second sequence on: where it "
         "begins is counted in elements of memory, not of the tensor. A number from between them passes for a "

@@ -1,4 +1,4 @@
-"""Witnesses as torch code: of a value, of an element of a gradient, of second derivatives and forward mode."""
+"""Witnesses as torch code: of a value, an element of a gradient, second derivatives and forward mode."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ def infinite_argument(mismatch: Mismatch, outcome: Stepped) -> Elements:
 DIVERGENCES = (
     Divergence(
         "infinite", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, infinite_argument),
-        "a factor of 0 is multiplied by an infinite one, or infinities are subtracted, and the result is nan; "
-        "its limit is a number, as in 0 log 0, or the loss of an infinitely certain right answer",
+        "a factor of 0 is multiplied by an infinite one, or infinities are subtracted, and the result is "
+        "nan; its limit is a number, as in 0 log 0, or the loss of an infinitely certain right answer",
         (
             value("F.binary_cross_entropy_with_logits(torch.tensor(-math.inf), torch.tensor(0.0))", NAN, 0.0),
             value("F.multilabel_soft_margin_loss(torch.tensor([-math.inf]), torch.tensor([0.0]))", NAN, 0.0),

@@ -62,7 +62,7 @@ def ratio(a: mpf, b: mpf) -> mpf:
 
 
 def times(p: mpf, x: mpf) -> mpf:
-    """The product p x of a weight or probability p, with 0 · ±inf = 0 as the limit."""
+    """The product p x of a probability p, with 0 · ±inf = 0 as the limit. A weight is a plain factor."""
     return mp.zero if p == 0 and mp.isinf(x) else p * x
 
 

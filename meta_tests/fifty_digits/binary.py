@@ -33,7 +33,7 @@ def binary_cross_entropy(
 
 def logistic(x: mpf, y: mpf, pos_weight: mpf = mp.one) -> mpf:
     """-[p y log s + (1 - y) log(1 - s)] with s the sigmoid of x."""
-    return times(pos_weight * y, softplus(-x)) + times(1 - y, softplus(x))
+    return pos_weight * times(y, softplus(-x)) + times(1 - y, softplus(x))
 
 
 @fifty_digits
@@ -46,7 +46,7 @@ def binary_cross_entropy_with_logits(
 ) -> Array:
     """-w [p y log s + (1 - y) log(1 - s)] with s the sigmoid of x."""
     losses = elementwise(logistic, exact(input), exact(target), ones_or(pos_weight))
-    return reduced(elementwise(times, ones_or(weight), losses), reduction)
+    return reduced(ones_or(weight) * losses, reduction)
 
 
 @fifty_digits

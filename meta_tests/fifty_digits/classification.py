@@ -62,7 +62,7 @@ def cross_entropy(
     w = np.broadcast_to(ones_or(weight), classes)
 
     def loss(x: Array, q: Array) -> mpf:
-        return mp.fsum(times(a, -b) for a, b in zip(w * q, log_softmax(x), strict=True))
+        return mp.fsum(a * times(p, -b) for a, p, b in zip(w, q, log_softmax(x), strict=True))
 
     if y.dtype.kind not in "iu":
         q = smoothed(classes_last(exact(y)), label_smoothing)
@@ -88,7 +88,7 @@ def nll_loss(
     """-w_y x_y; the mean divides by Σ w_y."""
     log_p, y = classes_last(exact(input)), np.asarray(target)
     w = np.broadcast_to(ones_or(weight), log_p.shape[-1])
-    losses = per_sample(lambda x, y: mp.zero if y == ignore_index else times(w[y], -x[y]), log_p, y)
+    losses = per_sample(lambda x, y: mp.zero if y == ignore_index else w[y] * -x[y], log_p, y)
     return reduced(losses, reduction, label_weights(w, y, ignore_index))
 
 
@@ -130,7 +130,7 @@ def multi_margin_loss(
 
     def loss(x: Array, y: int) -> mpf:
         hinges = (at_least(0, x[i] - x[y] + margin) ** p for i in range(classes) if i != y)
-        return times(w[y], mp.fsum(hinges)) / classes
+        return w[y] * mp.fsum(hinges) / classes
 
     return reduced(per_sample(loss, scores, np.asarray(target)), reduction)
 
@@ -154,5 +154,5 @@ def multilabel_soft_margin_loss(
     input: Values, target: Values, weight: Values | None = None, reduction: str = "mean"
 ) -> Array:
     """-(1/C) Σ_c w_c [y_c log s_c + (1 - y_c) log(1 - s_c)] with s the sigmoid of x."""
-    terms = elementwise(times, ones_or(weight), elementwise(logistic, exact(input), exact(target)))
+    terms = ones_or(weight) * elementwise(logistic, exact(input), exact(target))
     return reduced(per_sample(lambda row: ratio(mp.fsum(row), len(row)), terms), reduction)

@@ -18,6 +18,8 @@ def poisson_nll_loss(
     """eˣ - y x, or x - y log(x + ε); full adds Stirling's y log y - y + log(2πy)/2 where y > 1."""
 
     def loss(x: mpf, y: mpf) -> mpf:
+        if x == mp.inf and mp.isfinite(y):
+            return mp.inf  # the rate grows faster than its logarithm
         nll = mp.exp(x) - times(y, x) if log_input else x - times(y, log(x + eps))
         return nll + (y * mp.log(y) - y + mp.log(2 * mp.pi * y) / 2 if full and y > 1 else 0)
 
@@ -47,14 +49,13 @@ def gaussian_nll_loss(
 
 @fifty_digits
 def kl_div(input: Values, target: Values, reduction: str = "mean", log_target: bool = False) -> Array:
-    """(log q - x) q, with q = eʸ for a log target; batchmean divides the sum by the batch size."""
+    """(log q - x) q, with q = eʸ for a log target; batchmean divides the sum by the batch of the losses."""
 
     def loss(x: mpf, y: mpf) -> mpf:
         q, log_q = (mp.exp(y), y) if log_target else (y, log(y))
         return times(q, log_q) - times(q, x)
 
-    x = exact(input)
-    losses = elementwise(loss, x, exact(target))
+    losses = elementwise(loss, exact(input), exact(target))
     if reduction != "batchmean":
         return reduced(losses, reduction)
-    return np.array(ratio(mp.fsum(losses.flat), x.shape[0] if x.ndim else 1), dtype=object)
+    return np.array(ratio(mp.fsum(losses.flat), len(losses) if losses.ndim else 1), dtype=object)

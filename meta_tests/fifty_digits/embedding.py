@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from mpmath import mp, mpf
 
 from .arithmetic import (
@@ -19,19 +18,17 @@ from .arithmetic import (
 )
 from .binary import by_sign
 
-# What torch adds to a squared norm: the float32 number nearest to 1e-12, in every format.
-EPSILON = mpf(float(np.float32(1e-12)))
-
 
 @fifty_digits
 def cosine_embedding_loss(
     input1: Values, input2: Values, target: Values, margin: float = 0, reduction: str = "mean"
 ) -> Array:
-    """1 - cos if y = 1, max(0, cos - margin) if y = -1, each squared norm in cos plus ε."""
+    """1 - cos if y = 1, max(0, cos - margin) if y = -1, where a vector of zeros has cos 0."""
 
     def cosine(a: Array, b: Array) -> mpf:
-        """a·b / √((a·a + ε) (b·b + ε))."""
-        return mp.fdot(a, b) / mp.sqrt((mp.fdot(a, a) + EPSILON) * (mp.fdot(b, b) + EPSILON))
+        """a·b / √(a·a b·b)."""
+        squares = mp.fdot(a, a) * mp.fdot(b, b)
+        return mp.zero if squares == 0 else mp.fdot(a, b) / mp.sqrt(squares)
 
     def loss(cos: mpf, y: mpf) -> mpf:
         return by_sign(y, 1 - cos, at_least(0, cos - margin))

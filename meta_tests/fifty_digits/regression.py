@@ -2,33 +2,32 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from mpmath import mp, mpf
 
-from .arithmetic import Array, Values, elementwise, exact, fifty_digits, ones_or, reduced, times
+from .arithmetic import Array, Values, elementwise, exact, fifty_digits, ones_or, reduced
 
 
 @fifty_digits
 def l1_loss(input: Values, target: Values, reduction: str = "mean", weight: Values | None = None) -> Array:
-    """|x - y| w; the mean divides by Σ w."""
+    """|x - y| w; the mean divides by the number of losses."""
     return weighted_regression(lambda d: d, input, target, reduction, weight)
 
 
 @fifty_digits
 def mse_loss(input: Values, target: Values, reduction: str = "mean", weight: Values | None = None) -> Array:
-    """(x - y)² w; the mean divides by Σ w."""
+    """(x - y)² w; the mean divides by the number of losses."""
     return weighted_regression(lambda d: d * d, input, target, reduction, weight)
 
 
 def weighted_regression(
     formula: Callable[[mpf], mpf], input: Values, target: Values, reduction: str, weight: Values | None
 ) -> Array:
-    """f(|x - y|) w; the mean divides by Σ w."""
-    errors = elementwise(lambda x, y: formula(abs(x - y)), exact(input), exact(target))
-    if weight is None:
-        return reduced(errors, reduction)
-    losses = elementwise(times, exact(weight), errors)
-    return reduced(losses, reduction, np.broadcast_to(exact(weight), losses.shape))
+    """f(|x - y|) w; the mean divides by the number of losses."""
+
+    def loss(x: mpf, y: mpf, w: mpf) -> mpf:
+        return w * formula(abs(x - y))
+
+    return reduced(elementwise(loss, exact(input), exact(target), ones_or(weight)), reduction)
 
 
 @fifty_digits
@@ -54,6 +53,6 @@ def huber_loss(
 
     def loss(x: mpf, y: mpf, w: mpf) -> mpf:
         d = abs(x - y)
-        return times(w, d * d / 2 if d < delta or delta == mp.inf else delta * (d - mpf(delta) / 2))
+        return w * (d * d / 2 if d < delta or delta == mp.inf else delta * (d - mpf(delta) / 2))
 
     return reduced(elementwise(loss, exact(input), exact(target), ones_or(weight)), reduction)

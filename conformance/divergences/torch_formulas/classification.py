@@ -81,7 +81,10 @@ def cross_entropy_in_forward_mode(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Any:
-    """The same loss, whose part of labels does not change with the weight. Source: nll_loss has no derivative by it."""
+    """The same loss, whose part of labels does not change with the weight.
+
+    Source: nll_loss has no derivative by it.
+    """
     fixed = as_constant(weight)
     return _cross_entropy(input, target, weight, fixed, ignore_index, reduction, label_smoothing)
 

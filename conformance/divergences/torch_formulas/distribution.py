@@ -72,10 +72,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     Source: kl_div, aten/src/ATen/native/Loss.cpp, and torch/nn/functional.py.
     """
     x, y = input, target
-    if log_target:
-        loss = np.exp(y) * (y - x)
-    else:
-        loss = _x_log_y(y, y) - y * x
+    loss = np.exp(y) * (y - x) if log_target else _x_log_y(y, y) - y * x
     if reduction == "batchmean":
         return np.sum(loss) / x.shape[0] if x.ndim else np.sum(loss)
     return reduce(loss, reduction)

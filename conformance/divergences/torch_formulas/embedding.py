@@ -62,7 +62,7 @@ def triplet_margin_with_distance_loss(
 
 
 def _norm(size: Any, p: float) -> Any:
-    """The p-norm of sizes >= 0; half-precision ones are added up in float32, and differentiated in their own."""
+    """The p-norm of sizes >= 0, added up in the accumulator's format and differentiated in their own."""
     if p == np.inf:
         return np.max(size, axis=-1)
     if p == 1:

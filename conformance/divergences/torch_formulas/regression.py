@@ -33,7 +33,10 @@ def _averaged(loss: Any, reduction: str, weight: Any) -> Array:
 def huber_loss(
     input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Array:
-    """Huber whose linear branch is taken at infinity, whatever delta. Source: aten/native/cpu/BinaryOpsKernel.cpp."""
+    """Huber whose linear branch is taken at infinity, whatever delta.
+
+    Source: aten/src/ATen/native/cpu/BinaryOpsKernel.cpp.
+    """
     d = np.abs(input - target)
     m = np.minimum(d, delta)
     loss = m * (d - 0.5 * m)
