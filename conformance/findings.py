@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 
 from reference import FORMATS
@@ -13,6 +14,8 @@ from .scripts import commented, imports
 
 # The newest torch that the registry was tested with; the CPU, and the GPU of an earlier one.
 NEWEST = "2.14.1"
+# How long a line of a script may be, if it can be divided.
+WIDTH = 100
 
 HEAD = """\
 # Findings
@@ -136,8 +139,32 @@ def script(witness: Witness, got: object = None) -> str:
     """
     *statements, expression = witness.code.split("\n")
     told = f"{witness.gives if got is None else got}; right is {witness.truth}"
-    code = [*statements, *commented(f"print(float({expression}))", told)]
+    shown = commented(f"print(float({expression}))", told)
+    if len(shown[0]) > WIDTH:
+        statements.append(f"got = {expression}")
+        shown = commented("print(float(got))", told)
+    code = [*(part for line in statements for part in _fitting(line)), *shown]
     return "\n".join([*imports(code), "", *code])
+
+
+def _fitting(line: str) -> list[str]:
+    """A line of code, or several where it is too long: one for each argument of its outermost call."""
+    code = line.lstrip()
+    indent = line[: len(line) - len(code)]
+    if len(line) <= WIDTH:
+        return [line]
+    try:
+        nodes = ast.walk(ast.parse(code))
+    except SyntaxError:  # the head of a block
+        return [line]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and (node.args or node.keywords)]
+    if not calls:
+        return [line]
+    call = calls[0]  # the walk goes from the outside in
+    parts = (ast.get_source_segment(code, part) for part in (*call.args, *call.keywords))
+    inner = [each for part in parts for each in _fitting(f"{indent}    {part},")]
+    end = call.end_col_offset or len(code)
+    return [indent + code[: (call.func.end_col_offset or 0) + 1], *inner, indent + code[end - 1 :]]
 
 
 def issue(name: str) -> str:

@@ -14,16 +14,16 @@ from typing import Any
 from conformance.cells import Cell as Coordinates
 from conformance.cells import all_cells
 from conformance.corners import places
-from conformance.divergences import DIVERGENCES, Divergence
-from conformance.findings import script
+from conformance.divergences import DIVERGENCES
+from conformance.divergences.record import showings
 from conformance.invalid import PROMOTIONS, ROWS
 from conformance.laws import instances
 from conformance.losses import LOSSES
 from conformance.modules import SAMPLES, TREATMENTS
+from conformance.report.environment import describe_findings
 from conformance.report.record import (
     VERSION,
     Cell,
-    Finding,
     Platform,
     Record,
     Settings,
@@ -96,12 +96,6 @@ def cell(of: str = "value", outcome: str = "conforms", **changes: Any) -> Cell:
     )
 
 
-def finding(record: Divergence) -> Finding:
-    """A record of the registry as a record of a run has it."""
-    told = (record.id, record.loss, record.of, record.kind, record.reason, script(record), record.current)
-    return Finding(*told)
-
-
 @cache
 def _example() -> Record:
     cells = [_judged(each) for each in _planned()]
@@ -126,7 +120,7 @@ def _example() -> Record:
         planned=len(cells),
         left_out=list(LEFT_OUT),
         signatures={name: Signatures("(input, target, ...)", "(reduction='mean')") for name in LOSSES},
-        findings=[finding(record) for record in DIVERGENCES],
+        findings=describe_findings(),
         cells=cells,
     )
 
@@ -159,8 +153,8 @@ def _planned() -> Iterator[Cell]:
             yield Cell(_id(of, name, treatment, device), of, "", name, device=device)
     for name in LOSSES:
         yield Cell(_id("signature", name), "signature", "", name)
-    for record in DIVERGENCES:
-        yield Cell(_id("witness_still_diverges", record.id), "witness_still_diverges", "", record.loss)
+    for showing in showings(DIVERGENCES):
+        yield Cell(_id("witness_still_diverges", showing), "witness_still_diverges", "", showing.loss)
     for capability in ("default", "avx2"):
         yield Cell(_id("capability", capability), "capability", "")
 
@@ -205,12 +199,13 @@ def _measured(found: Cell, random: Random) -> Cell:
         )
     if found.of == "way" and found.way.startswith("channels"):
         found.untested = {"no case with a channel dimension": random.randint(1, 5)}
-    about = (OF.get(found.of, found.of), found.loss)
+    of = OF.get(found.of, found.of)
     for record in DIVERGENCES:
-        if (record.of, record.loss) == about and found.dtype in record.formats and record.current:
+        met = of in record.of and found.loss in record.losses and found.dtype in record.formats
+        if met and record.current:
             applies = not record.ways or found.way in record.ways
             if applies and random.random() < 0.5:
-                found.known[record.id] = random.randint(1, 9)
+                found.known[record.name(found.loss)] = random.randint(1, 9)
     found.outcome = "known" if found.known else "conforms"
     found.prints = "".join(f"{random.randrange(16**4):04x}" for _ in range(found.examples))
     found.digest = f"{random.randrange(16**16):016x}"

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.skipif(
 # What is wrong with a device, or with what a loss does there, in one run.
 BROKEN = """
 import itertools, torch, torch.nn.functional as F
-from conformance import divergences
+from conformance import divergences, losses
+from conformance.divergences import outcomes, record
 from meta_tests.python_device import KERNELS
 
 def doubled(operation):
@@ -41,8 +42,10 @@ def changed(name, change):
     setattr(F, name, lambda *a, **k: change(original(*a, **k), k))
 
 def on_record(loss, device):
-    every = divergences.Divergence(f"{loss}-on-{device}", loss, "accuracy", lambda _: True, "", "", 0.0, 1.0)
-    return divergences.record.replace(every, devices=(device,))
+    twice = outcomes.Computes({loss: lambda *a, **k: 2 * losses.LOSSES[loss].oracle(*a, **k)})
+    witnesses = (record.Witness(loss, "0.0", 0.0, 1.0),)
+    name, told = f"{loss}-on-{device}", "it is doubled"
+    return divergences.Divergence(name, "accuracy", "ordinary", twice, told, witnesses, devices=(device,))
 
 def jittery(operation, told=""):
     signs = itertools.cycle((1, -1))
@@ -188,4 +191,4 @@ def test_a_disposable_process_has_the_backends_that_torch_loads_by_itself(
     (installed / "entry_points.txt").write_text("[torch.backends]\ntoy = toy_backend:load\n")
     (tmp_path / "toy_backend.py").write_text(f"def load():\n    import {DEVICE}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert attempt_apart([FINE], "toy", tmp_path / "journal") == {FINE: Outcome(2.0)}
+    assert attempt_apart([FINE], "toy", tmp_path / "journal") == {FINE: Outcome(2.0, shape=(2,), dtype="float32")}

@@ -123,7 +123,7 @@ def test_a_call_that_ends_the_process_is_told_by_name_and_the_rest_still_run(tmp
 def test_a_call_is_in_the_journal_before_it_is_made(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     lines_now = f"torch.tensor(float(open({str(journal)!r}).read().count(chr(10))))"
-    assert attempt_apart([lines_now], "cpu", journal) == {lines_now: Outcome(1.0)}
+    assert attempt_apart([lines_now], "cpu", journal) == {lines_now: Outcome(1.0, dtype="float32")}
 
 
 def test_a_loss_that_checks_nothing_fails(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from conformance.divergences import DIVERGENCES, Divergence, read_records
 from conformance.divergences.checking import problem_of
+from conformance.divergences.outcomes import Computes
+from conformance.divergences.record import Witness
 from conformance.foreign import watch_for_interrupts
 from conformance.implementation import find_implementation
 
@@ -256,34 +258,38 @@ def test_an_import_without_end_ends_in_one_line(
     assert re.fullmatch(rf"ERROR: {option}: '?{words}", error)
 
 
-HEAD = "from conformance.divergences import Divergence\n"
+HEAD = """
+from conformance.divergences import Divergence
+from conformance.divergences.outcomes import Computes
+from conformance.divergences.record import Witness
+
+"""
+WITNESS = {"loss": "l1_loss", "code": "x = 1.0\nx", "gives": 2.0, "truth": 1.0}
 RECORD = {
-    "id": "mine",
-    "loss": "l1_loss",
-    "kind": "accuracy",
-    "covers": lambda mismatch: True,
-    "reason": "it is so",
-    "witness": "x = 1.0\nx",
-    "gives": 2.0,
-    "truth": 1.0,
-}
+    "id": "mine", "kind": "accuracy", "severity": "ordinary", "instead": Computes(), "reason": "it is so",
+    "witnesses": (Witness(**WITNESS),),  # type: ignore[arg-type]
+}  # fmt: skip
 
 
 def made(**fields: Any) -> Divergence:
-    """A record that means something but for some fields."""
-    return Divergence(**{**RECORD, **fields})  # type: ignore[arg-type]  # wrong types are the point
+    """A record that means something but for some fields; those of a witness are of its only one."""
+    witness = {name.removeprefix("witness_"): fields.pop(name) for name in [*fields] if "witness_" in name}
+    of_witness = {"witnesses": (Witness(**{**WITNESS, **witness}),)} if witness else {}
+    return Divergence(**{**RECORD, **of_witness, **fields})
 
 
 def call(**fields: str) -> str:
     """The same as Python code of a record."""
-    given = {name: repr(value) for name, value in RECORD.items()} | {"covers": "bool"} | fields
+    given = {name: repr(value) for name, value in RECORD.items()} | {"instead": "Computes()"} | fields
     return f"Divergence({', '.join(f'{name}={code}' for name, code in given.items())})"
 
 
 def test_every_record_of_the_registry_means_something() -> None:
     assert [(record.id, problem) for record in DIVERGENCES if (problem := problem_of(record))] == []
     assert problem_of(made()) is None
-    assert problem_of(made(since="2.6", until="2.13.0rc1", devices=("cuda",), gives="TypeError")) is None
+    bounds = {"since": "2.6", "until": "2.13.0rc1", "devices": ("cuda",)}
+    assert problem_of(made(**bounds, of=("gradient", "second"), witness_of="second")) is None
+    assert problem_of(made(witness_gives="TypeError")) is None
 
 
 @pytest.mark.parametrize(
@@ -292,18 +298,21 @@ def test_every_record_of_the_registry_means_something() -> None:
         ({"id": 7}, "id must be a text, got 7"),
         ({"id": ""}, "id must be a text, got ''"),
         ({"id": "my record"}, "id 'my record' must consist of letters, digits"),
-        ({"id": "nll_loss-mine"}, "id names nll_loss, and loss is l1_loss"),
-        ({"loss": "l2_loss"}, "loss has the unknown name 'l2_loss' (valid: l1_loss, "),
-        ({"loss": None}, "loss must be a text, got None"),
+        ({"id": "nll_loss-mine"}, "id names nll_loss, and witnesses are of l1_loss"),
+        ({"kind": None}, "kind must be a text, got None"),
         ({"kind": "wrong"}, "kind has the unknown name 'wrong' (valid: overflow, "),
-        ({"of": "hessian"}, "of has the unknown name 'hessian' (valid: value, gradient, "),
+        ({"severity": 1}, "severity must be a text, got 1"),
+        ({"severity": "fatal"}, "severity has the unknown name 'fatal' (valid: ordinary, corner, "),
+        ({"of": "gradient"}, "of must be a tuple of texts such as ('value',), got 'gradient'"),
+        ({"of": ("hessian",)}, "of has the unknown name 'hessian' (valid: value, gradient, "),
+        ({"of": ()}, "of is empty, so the record is about nothing"),
         ({"formats": ("float8",)}, "formats has the unknown name 'float8' (valid: float64, "),
         ({"formats": "float32"}, "formats must be a tuple of texts such as ('float32',), got 'float32'"),
         ({"formats": ()}, "formats is empty"),
-        ({"of": "way", "ways": ("sideways",)}, "ways has the unknown name 'sideways' (valid: stepped, "),
-        ({"of": "way", "ways": ["vmap"]}, "ways must be a tuple of texts such as ('vmap',), got ['vmap']"),
-        ({"of": "way"}, "ways must name those in which it diverges"),
-        ({"ways": ("vmap",)}, "ways has no meaning where of is 'value'"),
+        ({"of": ("way",), "ways": ("sideways",)}, "ways has the unknown name 'sideways' (valid: stepped, "),
+        ({"of": ("way",), "ways": ["vmap"]}, "ways must be a tuple of texts such as ('vmap',), got ['vmap']"),
+        ({"of": ("value", "way")}, "ways must name those in which it diverges"),
+        ({"ways": ("vmap",)}, "ways has no meaning where of is ('value',)"),
         ({"since": "newest"}, "since must be a version such as '2.13', or None, got 'newest'"),
         ({"until": 2.13}, "until must be a version such as '2.13', or None, got 2.13"),
         ({"since": "2.10", "until": "2.9"}, "since 2.10 is not before until 2.9"),
@@ -311,17 +320,28 @@ def test_every_record_of_the_registry_means_something() -> None:
         ({"devices": ("gpu",)}, "devices has 'gpu': give a type of device"),
         ({"devices": ("cuda:0",)}, "devices has 'cuda:0': give a type of device"),
         ({"reason": " "}, "reason must be a text"),
-        ({"witness": ""}, "witness must be a text"),
-        ({"witness": "1 +"}, "witness, line 1: invalid syntax"),
-        ({"witness": "x = (\n1"}, "witness, line 1: '(' was never closed"),
-        ({"witness": "x = 1"}, "the last line must be an expression"),
-        ({"witness": "1\0"}, "witness, line 1: source code string cannot contain null bytes"),
-        ({"gives": 1}, "gives 1 is truth 1.0, so nothing diverges"),
-        ({"gives": float("nan"), "truth": float("nan")}, "gives nan is truth nan, so nothing diverges"),
-        ({"gives": None}, "gives must be a number or the name of an exception, got None"),
-        ({"truth": True}, "truth must be a number or the name of an exception, got True"),
-        ({"covers": None}, "covers must be a function of a mismatch, got None"),
-        ({"covers": lambda: True}, "covers must take one argument, a mismatch (too many positional"),
+        ({"witnesses": ()}, "witnesses must be a tuple of at least one Witness, got ()"),
+        ({"witnesses": Witness("l1_loss", "1.0", 2, 1)}, "witnesses must be a tuple of at least one Witness"),
+        ({"witnesses": [Witness("l1_loss", "1.0", 2, 1)]}, "witnesses must be a tuple of at least one Wit"),
+        ({"witnesses": ("F.l1_loss()",)}, "of at least one Witness, got ('F.l1_loss()',)"),
+        ({"witness_loss": "l2_loss"}, "witnesses[0]: loss has the unknown name 'l2_loss' (valid: l1_loss, "),
+        ({"witness_loss": None}, "witnesses[0]: loss must be a text, got None"),
+        ({"witness_loss": ["l1_loss"]}, "witnesses[0]: loss must be a text, got ['l1_loss']"),
+        ({"witness_of": "gradient"}, "witnesses[0]: of is 'gradient', and the record is of value"),
+        ({"witness_of": 3}, "witnesses[0]: of is 3, and the record is of value"),
+        ({"witness_code": ""}, "witnesses[0]: code must be a text, got ''"),
+        ({"witness_code": "1 +"}, "witnesses[0]: code, line 1: invalid syntax"),
+        ({"witness_code": "x = (\n1"}, "witnesses[0]: code, line 1: '(' was never closed"),
+        ({"witness_code": "x = 1"}, "the last line must be an expression"),
+        ({"witness_code": "1\0"}, "code, line 1: source code string cannot contain null bytes"),
+        ({"witness_gives": 1}, "witnesses[0]: gives 1 is truth 1.0, so nothing diverges"),
+        ({"witness_gives": float("nan"), "witness_truth": float("nan")}, "gives nan is truth nan"),
+        ({"witness_gives": None}, "gives must be a number or the name of an exception, got None"),
+        ({"witness_truth": True}, "truth must be a number or the name of an exception, got True"),
+        ({"instead": None}, "instead must be an outcome such as Computes({'l1_loss': formula}) of "),
+        ({"instead": lambda mismatch: True}, "instead must be an outcome such as Computes("),
+        ({"instead": Computes}, "instead.explains must take one argument, a mismatch (missing a required"),
+        ({"instead": type("Own", (), {"explains": lambda self: True})()}, "(too many positional"),
         ({"upstream": None}, "upstream must be a text, got None"),
     ],
 )  # fmt: skip
@@ -351,10 +371,13 @@ def test_a_record_that_means_nothing_says_so(fields: dict[str, Any], words: str)
         ("known.py", "DIVERGENCES = (x for x in [])", "Divergence, not a generator"),
         ("known.py", "DIVERGENCES = [7]", "DIVERGENCES[0] is an int, not a conformance."),
         ("known.py", f"{HEAD}DIVERGENCES = [Divergence('mine')]", "TypeError: Divergence.__init__() missing"),
-        ("known.py", f"{HEAD}DIVERGENCES = [{call(loss='3')}]", "mine: loss must be a text, got 3"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(kind='3')}]", "mine: kind must be a text, got 3"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(instead='3')}]", "mine: instead must be an outcome such"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(witnesses='3')}]", "mine: witnesses must be a tuple of at"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(witnesses='(Witness(1),)')}]", "Witness.__init__() miss"),
         ("known.py", f"{HEAD}DIVERGENCES = [{call(id='3')}]", "DIVERGENCES[0]: id must be a text, got 3"),
         ("known.py", f"{HEAD}DIVERGENCES = [{call()}, {call()}]", "mine: another record of the file has"),
-        ("known.py", f"{HEAD}DIVERGENCES = [{call(id=repr('l1_loss-overflow'))}]", "a record of torch has"),
+        ("known.py", f"{HEAD}DIVERGENCES = [{call(id=repr('overflow'))}]", "a record of torch has"),
     ],
 )  # fmt: skip
 def test_a_bad_registry_ends_in_one_line(
@@ -369,6 +392,34 @@ def test_a_bad_registry_ends_in_one_line(
     assert message.startswith(f"--registry: {path}: ")
     assert "\n" not in message
     assert words in message
+
+
+WITNESSES = "write witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.record"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (call(covers="bool"), "no field 'covers' any more: write instead, such as Computes({'l1_loss': form"),
+        (call(loss="'l1_loss'"), f"no field 'loss' any more: {WITNESSES}"),
+        (call(witness="'1.0'"), f"no field 'witness' any more: {WITNESSES}"),
+        (call(gives="1.0"), f"no field 'gives' any more: {WITNESSES}"),
+        (call(truth="1.0"), f"no field 'truth' any more: {WITNESSES}"),
+        ("Divergence('mine', 'l1_loss', 'nan', bool, 'so', '1.0', 2.0, 1.0)", f"field 'loss' any more: {WITNESSES}"),
+        (f"record for record in [{call()}] if record.loss", f"no field 'loss' any more: {WITNESSES}"),
+        (f"record for record in [{call()}] if record.covers(3)", "no field 'covers' any more: write instead"),
+    ],
+)  # fmt: skip
+def test_a_registry_with_former_fields_says_what_to_write(tmp_path: Path, code: str, words: str) -> None:
+    path = tmp_path / "known.py"
+    path.write_text(f"{HEAD}DIVERGENCES = [{code}]\n")
+    with pytest.raises(pytest.UsageError) as caught:
+        read_records(str(path))
+    message = str(caught.value)
+    assert message.startswith(f"--registry: {path}: ")
+    assert "\n" not in message
+    assert words in message
+    assert "mine: " in message or f"({path}:6)" in message, message
 
 
 def test_an_unreadable_registry_ends_in_one_line(tmp_path: Path) -> None:

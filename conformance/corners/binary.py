@@ -9,6 +9,7 @@ import numpy as np
 from .corner import Corner, corner
 from .shared import (
     CONTRIBUTES,
+    FACTOR,
     FITS,
     HINGE,
     INF,
@@ -20,7 +21,6 @@ from .shared import (
     ROUNDED,
     ROWS,
     SCALAR,
-    WEIGHTLESS,
 )
 
 BCE, LOGITS = "binary_cross_entropy", "binary_cross_entropy_with_logits"
@@ -72,7 +72,7 @@ CORNERS: tuple[Corner, ...] = (
            input=[-INF, INF], target=[0.5, 0.5], reduction="none"),
     corner(LOGITS, "right at infinity, with pos_weight", LIMIT, [0.0, 0.0],
            input=[-INF, INF], target=[0.0, 1.0], pos_weight=[2.0, 2.0], reduction="none"),
-    corner(LOGITS, "wrong at infinity, weight 0", WEIGHTLESS, [0.0],
+    corner(LOGITS, "wrong at infinity, weight 0", FACTOR, [NAN],
            input=[-INF], target=[1.0], weight=[0.0], reduction="none"),
     corner(LOGITS, "nan", CONTRIBUTES, [NAN, LN2], input=[NAN, 0.0], target=[0.0, 0.0], reduction="none"),
     corner(LOGITS, "ends of the range, wrong", "log(1 + exp(x)) is x there", ["max", "max"],

@@ -7,6 +7,7 @@ import numpy as np
 from .corner import Corner, corner
 from .shared import (
     CONTRIBUTES,
+    FACTOR,
     FITS,
     INF,
     LIMIT,
@@ -20,7 +21,6 @@ from .shared import (
     ROWS,
     SCALAR,
     SIGNED_ZERO,
-    WEIGHTLESS,
 )
 
 LOSSES = ("l1_loss", "mse_loss", "smooth_l1_loss", "huber_loss")
@@ -68,17 +68,16 @@ def _linear(loss: str) -> tuple[Corner, ...]:
 
 
 def _weighted(loss: str) -> tuple[Corner, ...]:
-    one, four = OF_ONE[loss], OF_FOUR[loss]
+    four = OF_FOUR[loss]
     return (
-        corner(loss, "weight 0 of one", ROUNDED, four / (2 if loss == "huber_loss" else 1),
+        corner(loss, "weight 0 of one", ROUNDED, four / 2,
                input=[4.0, 1.0], target=[0.0, 0.0], weight=[1.0, 0.0]),
-        corner(loss, "weight 0 at infinity", WEIGHTLESS, one,
+        corner(loss, "weight 0 at infinity", FACTOR, NAN,
                input=[INF, 1.0], target=[0.0, 0.0], weight=[0.0, 1.0], reduction="sum"),
         corner(loss, "weight 0 of all, sum", ROUNDED, 0.0,
                input=[4.0, 1.0], target=[0.0, 0.0], weight=[0.0, 0.0], reduction="sum"),
-        corner(loss, "weight 0 of all, mean",
-               "the mean of no weight is nan, where it divides by the sum of weights",
-               0.0 if loss == "huber_loss" else NAN, input=[4.0], target=[0.0], weight=[0.0]),
+        corner(loss, "weight 0 of all, mean", "the mean divides by the number of losses", 0.0,
+               input=[4.0], target=[0.0], weight=[0.0]),
         corner(loss, "negative weight", "nothing documents that weights are positive", -four,
                input=[4.0], target=[0.0], weight=[-1.0], reduction="sum"),
         corner(loss, "weight of an empty batch", NO_SUM, 0.0,

@@ -23,7 +23,7 @@ def gradient(
 
 def forward(at: str, call: str, tangent: str, gives: float | str, truth: float) -> Witness:
     """The derivative of a call by ``x`` along a tangent, in forward mode."""
-    code = f"torch.func.jvp(lambda x: {call}, ({at},), ({tangent},))[1]"
+    code = f"function = lambda x: {call}\ntorch.func.jvp(function, ({at},), ({tangent},))[1]"
     return Witness(_loss(call), code, gives, truth, "second")
 
 

@@ -41,8 +41,6 @@ def _divisor(case: Case) -> Array | None:
     """The weights by whose sum a mean is divided; None for the number of losses."""
     given = case.arguments
     weight = given.get("weight")
-    if case.loss in ("l1_loss", "mse_loss") and weight is not None:
-        return np.array(np.broadcast_to(weight, np.broadcast_shapes(weight.shape, given["target"].shape)))
     if case.loss not in ("cross_entropy", "nll_loss", "linear_cross_entropy") or is_real(given["target"]):
         return None
     kept = kept_labels(case)

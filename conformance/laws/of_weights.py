@@ -9,8 +9,8 @@ from strategies import Case, is_real
 from .claim import Call, Claim, reduced
 from .of_batches import unchanged
 
-# Losses whose mean divides by the weights: where the target is labels, or always.
-DIVIDES_BY_WEIGHTS = ("l1_loss", "mse_loss", "nll_loss", "cross_entropy", "linear_cross_entropy")
+# Losses whose mean divides by the weights of the labels, where the target is labels.
+DIVIDES_BY_WEIGHTS = ("nll_loss", "cross_entropy", "linear_cross_entropy")
 
 
 def _weight_shape(case: Case) -> tuple[int, ...]:
@@ -48,8 +48,7 @@ def doubling_the_weights(case: Case) -> Claim | None:
         return None
     doubled = case.replacing(weight=np.array(2 * weight))
     case = case.replacing(weight=weight)
-    by_classes = is_real(case.arguments["target"]) and case.loss not in ("l1_loss", "mse_loss")
-    factor = 1 if case.loss in DIVIDES_BY_WEIGHTS and not by_classes else 2
+    factor = 1 if case.loss in DIVIDES_BY_WEIGHTS and not is_real(case.arguments["target"]) else 2
     calls: dict[str, Call] = {
         f"{name}_{which}": reduced(call, reduction)
         for name, reduction in (("each", "none"), ("sum", "sum"), ("mean", "mean"))

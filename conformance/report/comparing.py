@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..divergences.record import OF
 from ..failures import cause
 from .comparability import NotComparableError, asked_alike, notes, refuse_incomparable
 from .comparison import FACTOR, FAILING, Accuracy, Change, Comparison, Drift, Gap, Group, LossChange, Side
 from .figures import counted, crashes_of, shortfall
-from .record import BROKEN, GOOD, UNTESTED, Cell, Finding, Record
+from .record import BROKEN, GOOD, UNTESTED, Cell, Record
 from .signatures import changed_signatures
 
 __all__ = ["NotComparableError", "compare"]
 
 WITNESS = "witness_still_diverges"  # the test of what is on record
+# The end of the name of a further witness of a finding: what it shows.
+FURTHER = re.compile(rf"-({'|'.join(OF)})(-\d+)?$")
 MOST_GONE = 20  # ids of cells that a gap lists
 DIGITS = 4  # of `Cell.prints` for each example
 
@@ -69,6 +73,11 @@ def _name(cell: Cell) -> str:
     return cell.id.rpartition("::")[2]
 
 
+def _argument(cell: Cell) -> str:
+    """What a test of a single argument is given."""
+    return cell.id.partition("[")[2].removesuffix("]")
+
+
 def _gaps(old: Record, new: Record, was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Gap]:
     """What the runs lack: cells that they planned, and cells that only the former has though both should."""
     for side, record in (("OLD", old), ("NEW", new)):
@@ -99,33 +108,47 @@ def _alone(was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Pair]:
             yield (nothing, cell) if name in now else (cell, nothing)
 
 
-def _says(cell: Cell, finding: Finding) -> bool | None:
-    """Whether torch diverges as on record, by the witness; None if the witness does not contradict it."""
-    gone, back = (f"{finding.id}: {word} in " in cell.failure for word in ("fixed", "back"))
+def _says(cell: Cell) -> bool | None:
+    """Whether torch diverges as on record, by a witness; None if the witness does not contradict it."""
+    gone, back = (f"{_argument(cell)}: {word} in " in cell.failure for word in ("fixed", "back"))
     return back if gone or back else None
+
+
+def _witnesses(found: Comparison, pairs: list[Pair]) -> dict[str, dict[str, Pair]]:
+    """The tests of the witnesses by the ids of the findings that they show, and by their own names."""
+    shown: dict[str, dict[str, Pair]] = {finding.id: {} for finding in found.new.findings}
+    named = {_argument(b): (a, b) for a, b in pairs if b.of == WITNESS}
+    for name in sorted(named):
+        finding = name if name in shown else FURTHER.sub("", name)
+        if finding in shown:
+            shown[finding][name] = named[name]
+    return shown
 
 
 def _compare_divergences(found: Comparison, common: list[Pair]) -> None:
     """Find the divergences on record that have come, and those that have gone.
 
-    The versions on record say which; where the witness was run and gave something else, it knows better.
-    Either is told only if something that both records have shows it.
+    The versions on record say which; where a witness was run and gave something else, it knows better of what
+    it shows. Either is told only if something that both records have shows it.
     """
     tested = [(a, b) for a, b in common if a.outcome not in UNTESTED and b.outcome not in UNTESTED]
-    witnesses = {_name(b): (a, b) for a, b in tested if b.of == WITNESS}
     before = {finding.id: finding for finding in found.old.findings}
+    witnesses = _witnesses(found, tested)
     for finding in found.new.findings:
-        witness = witnesses.get(f"test_{WITNESS}[{finding.id}]")
-        says = [_says(cell, finding) for cell in witness] if witness else [None, None]
         in_force = [before[finding.id].in_force, finding.in_force]
-        was, now = (by_range if said is None else said for by_range, said in zip(in_force, says))
-        if was == now:
-            continue
-        met = [(b if now else a).known.get(finding.id, 0) for a, b in tested]
-        hits = [n for n in met if n]
-        if witness or hits:
+        changed: dict[tuple[bool, bool], str] = {}  # each change by the first witness that says so
+        for name, pair in witnesses[finding.id].items() or [(finding.id, ())]:
+            says = [_says(cell) for cell in pair] or [None, None]
+            was, now = (by_range if said is None else said for by_range, said in zip(in_force, says))
+            if was != now:
+                changed.setdefault((was, now), finding.id if says == [None, None] else name)
+        for (was, now), name in changed.items():
+            met = [(b if now else a).known.get(finding.id, 0) for a, b in tested]
+            hits = [n for n in met if n]
+            if not witnesses[finding.id] and not hits:
+                continue
             change = Change(
-                finding.id, finding.loss,
+                name, finding.loss,
                 "on record" if was else "not there", "on record" if now else "gone",
                 finding.reason, finding.script, cells=len(hits), examples=sum(hits),
             )  # fmt: skip
@@ -134,11 +157,10 @@ def _compare_divergences(found: Comparison, common: list[Pair]) -> None:
 
 def _compare_outcomes(found: Comparison, common: list[Pair]) -> None:
     """Find the cells whose verdict is another."""
-    findings = {f"test_{WITNESS}[{finding.id}]": finding for finding in found.new.findings}
+    witnesses = {pair[1].id for shown in _witnesses(found, common).values() for pair in shown.values()}
     for a, b in common:
-        finding = findings.get(_name(b))
-        if finding and any(_says(cell, finding) is not None for cell in (a, b)):
-            continue  # it is told of the divergence that it is the witness of
+        if b.id in witnesses and any(_says(cell) is not None for cell in (a, b)):
+            continue  # it is told of the divergence that it is a witness of
         if b.outcome == "crashed" and a.outcome != "crashed":
             found.crashes.append(_change(a, b, b))
         elif a.outcome in GOOD and b.outcome == "diverges":

@@ -19,7 +19,6 @@ CORNERS: dict[str, Corners] = {
         **NUMBERS,
         **SIGNED,
         **ELEMENTWISE,
-        **BROADCAST,
         "logarithms of rates": lambda c: c.log_input,
         "rates": lambda c: not c.log_input,
         "rate 0": lambda c: not c.log_input and c.input == 0,
