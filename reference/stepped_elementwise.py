@@ -80,6 +80,10 @@ class _Factor:
         return plus, minus, a.nan | b.nan | undefined
 
 
+def _is_zero(a: Stepped) -> Array:
+    return (a.low == 0) & (a.high == 0) & ~(a.plus | a.minus | a.nan)
+
+
 def _multiply(a: Stepped, b: Stepped) -> Stepped:
     both = a.is_number & b.is_number
     al, ah, bl, bh = (np.where(both, end, 0) for end in (a.low, a.high, b.low, b.high))
@@ -90,7 +94,7 @@ def _multiply(a: Stepped, b: Stepped) -> Stepped:
     reach, loose = a.reach.times(b.reach), a.loose or b.loose
     ends = _ends_of(candidates, both)
     if loose:  # nothing times infinity may also be left out before it is multiplied
-        left_out = a.is_zero | b.is_zero
+        left_out = _is_zero(a) | _is_zero(b)
         ends = np.where(left_out, 0, ends[0]), np.where(left_out, 0, ends[1])
     strayed = a.strayed | b.strayed
     result = settle(a.value * b.value, ends, kinds, strayed, reach, a.format, loose=loose)
