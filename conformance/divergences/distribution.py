@@ -48,11 +48,11 @@ def batch_of_target(mismatch: Any, outcome: Stepped) -> Elements:
 
 
 def clamped_in_forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
-    """What forward mode gives in calls of which a variance is clamped."""
+    """The numbers that forward mode gives in calls of which a variance is clamped."""
     given = mismatch.case.arguments
     eps = mismatch.case.format.nearest(given.get("eps", 1e-6))
     clamped = bool(np.any(given["var"] <= eps))  # at eps itself from 2.14 on
-    return clamped and mismatch.way == "jvp"
+    return np.isfinite(mismatch.observed) & (clamped and mismatch.way == "jvp")
 
 
 DIVERGENCES = (
