@@ -246,7 +246,9 @@ def strays(mismatch: Mismatch, index: tuple[int, ...]) -> bool:
 def rounding_of(mismatch: Mismatch, index: tuple[int, ...]) -> float:
     """How much the formulas of the records leave open of a number."""
     found = given_by(OF_LOSSES.get(mismatch.loss.name, mismatch.loss.oracle), mismatch)
-    return max(0.0 if found is None else 2 * float(found.error[index]), 8 * mismatch.case.format.unit_roundoff)
+    return max(
+        0.0 if found is None else 2 * float(found.error[index]), 8 * mismatch.case.format.unit_roundoff
+    )
 
 
 def excuses(mismatch: Mismatch, truth: Tracked) -> Iterator[str]:

@@ -21,7 +21,8 @@ from conformance.severity import measure
 
 met = measure([LOSSES[name] for name in {losses}], {formats}, {examples})
 for record in DIVERGENCES:
-    print(record.id, *({{loss for loss in record.losses if met.training[record.name(loss)] > 1 / 1000}} or "-"))
+    met_by = {{loss for loss in record.losses if met.training[record.name(loss)] > 1 / 1000}}
+    print(record.id, ",".join(met_by) or "-")
 """
 # Losses whose records training data meets, and others whose it must not.
 LOSSES = ("binary_cross_entropy_with_logits", "nll_loss", "huber_loss", "kl_div", "cosine_embedding_loss")

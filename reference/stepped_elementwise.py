@@ -81,7 +81,7 @@ class _Factor:
 
 
 def _is_zero(a: Stepped) -> Array:
-    return (a.low == 0) & (a.high == 0) & ~(a.plus | a.minus | a.nan)
+    return np.asarray((a.low == 0) & (a.high == 0) & ~(a.plus | a.minus | a.nan))
 
 
 def _multiply(a: Stepped, b: Stepped) -> Stepped:

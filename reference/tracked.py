@@ -19,7 +19,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, Numbers, compensated, number, product, scatter, total, with_derivative_of, with_error_of
+from .dispatch import (
+    Array,
+    Numbers,
+    compensated,
+    number,
+    product,
+    scatter,
+    total,
+    with_derivative_of,
+    with_error_of,
+)
 from .formats import FORMATS, Format
 from .reach import Reach
 

@@ -52,7 +52,7 @@ def clamped_in_forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
     given = mismatch.case.arguments
     eps = mismatch.case.format.nearest(given.get("eps", 1e-6))
     clamped = bool(np.any(given["var"] <= eps))  # at eps itself from 2.14 on
-    return np.isfinite(mismatch.observed) & (clamped and mismatch.way == "jvp")
+    return np.asarray(np.isfinite(mismatch.observed)) & (clamped and mismatch.way == "jvp")
 
 
 DIVERGENCES = (

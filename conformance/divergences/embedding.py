@@ -37,7 +37,7 @@ def between_1_and_2(mismatch: Any, outcome: Stepped) -> Elements:
 
 def not_a_number(mismatch: Any, outcome: Stepped) -> Elements:
     """Elements that are nan."""
-    return np.isnan(mismatch.observed)
+    return np.asarray(np.isnan(mismatch.observed))
 
 
 def powers_vanish(mismatch: Any, outcome: Stepped) -> Elements:
@@ -87,8 +87,8 @@ DIVERGENCES = (
     Divergence(
         "triplet_margin_loss-second-equal-components", "nan", "extreme",
         Computes(TRIPLETS, between_1_and_2),
-        "|d|^p, 1 < p < 2, has no second derivative at d = 0, where torch multiplies an infinite power by 0; what the "
-        "sign of d, which is 0 there, passes on is 0",
+        "|d|^p, 1 < p < 2, has no second derivative at d = 0, where torch multiplies an infinite power by 0; "
+        "what the sign of d, which is 0 there, passes on is 0",
         (
             twice("torch.zeros(2)",
                   f"F.triplet_margin_loss(x, torch.tensor([0.0, 0.5]), -{ONES}, p=1.5, eps=0.0)", "[0]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from ..invalid.binary import BCE, HINGE, LOGITS, SOFT, TWO_LOGITS
 from ..invalid.classification import CHUNKED, CROSS, LINEAR, MARGIN, MULTI, NLL, WEIGHT
@@ -159,8 +160,11 @@ DIVERGENCES: tuple[Divergence, ...] = (
 )  # fmt: skip
 
 
+Answers: TypeAlias = Mapping[str, Answer | tuple[Answer, ...]]
+
+
 def _in_ways(
-    id: str, reason: str, ways: tuple[str, ...], answers: Mapping[str, Answer], witnesses: Iterable[Witness],
+    id: str, reason: str, ways: tuple[str, ...], answers: Answers, witnesses: Iterable[Witness],
     severity: str = "without data", since: str | None = None, upstream: str = "",
 ) -> Divergence:  # fmt: skip
     """A record of calls that are refused but in some ways."""
@@ -191,6 +195,13 @@ UNIMPLEMENTED: dict[str, tuple[str, ...]] = {
     "margin_ranking_loss": ("complex",),
     "multi_margin_loss": ("integers", "complex"),
     "multilabel_margin_loss": ("integers", "complex"),
+}
+
+
+# Until 2.14 the padding behind the labels counts as label 0.
+COMPILED_INTEGERS: dict[str, tuple[Answer, ...]] = {
+    "multi_margin_loss": (Answer(2 / 3),),
+    "multilabel_margin_loss": (Answer(1.0), Answer(2 / 3)),
 }
 
 
@@ -289,10 +300,9 @@ DIVERGENCES += (
     _in_ways(
         "compiled-accepts-integers", "integers are accepted, for which the loss is not implemented", COMPILED,
         {
-            f"{way}-multi{kind}_margin_loss-integers": answers
+            f"{way}-{loss}-integers": answers
             for way in ("compile_aot_eager", "compile_inductor")
-            # Until 2.14 the padding behind the labels counts as label 0.
-            for kind, answers in (("", Answer(2 / 3)), ("label", (Answer(1.0), Answer(2 / 3))))
+            for loss, answers in COMPILED_INTEGERS.items()
         },
         (
             Witness(

@@ -77,8 +77,8 @@ class Computes:
             return False
         given = outcome.gives(mismatch.observed)
         if isinstance(mismatch, SecondMismatch):
-            # The chain rule of the chain rule adds and multiplies in an order that is open: where one thing that
-            # is not finite may come of it, any may.
+            # The chain rule of the chain rule adds and multiplies in an order that is open: where one thing
+            # that is not finite may come of it, any may.
             infinite = outcome.plus | outcome.minus | outcome.nan | _directions_overflow(mismatch)
             given = given | (infinite & ~np.isfinite(mismatch.observed))
             if mismatch.argument == "along":
@@ -221,8 +221,8 @@ class Accepts:
     """Torch accepts invalid calls.
 
     Attributes:
-        answers: what comes of each, by the loss and the violation, or by the way, the loss and the violation; any
-            of several, where versions of torch answer otherwise.
+        answers: what comes of each, by the loss and the violation, or by the way, the loss and the violation;
+            any of several, where versions of torch answer otherwise.
     """
 
     answers: Mapping[str, Answer | tuple[Answer, ...]]

@@ -18,7 +18,6 @@ WEIGHT = "weight=torch.tensor([1.0, 3.0])"
 WEIGHED = ("l1_loss", "mse_loss")
 
 
-
 def infinite_delta(mismatch: Mismatch, outcome: Stepped) -> Elements:
     """Calls with an infinite delta."""
     return bool(mismatch.case.arguments.get("delta") == math.inf)
@@ -40,7 +39,8 @@ DIVERGENCES = (
         of=NUMBERS,
     ),
     Divergence(
-        "huber_loss-infinite-delta", "nan", "extreme", Computes({"huber_loss": by_torch.huber_loss}, infinite_delta),
+        "huber_loss-infinite-delta", "nan", "extreme",
+        Computes({"huber_loss": by_torch.huber_loss}, infinite_delta),
         "with an infinite delta the loss is half the squared error, also of an infinite difference; torch "
         "takes the linear branch there, whose infinities cancel",
         (

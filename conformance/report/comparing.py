@@ -186,7 +186,10 @@ def _compare_known(found: Comparison, settled: list[Pair]) -> None:
                 Change(_name(b), b.loss, "conforms", told, finding.reason, finding.script, id=b.id)
             )
         elif names:
-            finding, counts = both[names[0]], [{name: cell.known.get(name, 0) for name in names} for cell in (a, b)]
+            finding, counts = (
+                both[names[0]],
+                [{name: cell.known.get(name, 0) for name in names} for cell in (a, b)],
+            )
             was, now = (", ".join(f"{name} in {n}" for name, n in count.items()) for count in counts)
             found.known_outcomes.append(
                 Change(_name(b), b.loss, was, now, finding.reason, finding.script, id=b.id)

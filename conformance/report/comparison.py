@@ -214,8 +214,8 @@ KINDS = tuple(
         ("incomplete", "Incomplete",
          "A run lacks cells that it should have; nothing that they would say is compared.", "gaps"),
         ("regressions", "Regressions",
-         "What conformed, or was known to diverge, diverges now; what conformed is a known divergence that both "
-         "have; or what is on record of this torch and was not of the other.", "changes"),
+         "What conformed, or was known to diverge, diverges now; what conformed is a known divergence that "
+         "both have; or what is on record of this torch and was not of the other.", "changes"),
         ("crashes", "Crashes",
          "The process ended, or something outside the tests failed, and did not before.", "cells"),
         ("fixes", "Fixes",
