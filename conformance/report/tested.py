@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import math
 from collections import Counter
 from collections.abc import Generator
 
@@ -65,9 +66,8 @@ def shortage(record: Record, required: float) -> list[str]:
         if share < required:
             where = f" on {device}" if device else ""
             if share:
-                told.append(
-                    f"{100 * share:.3g} % was tested{where}, and {OPTION} asks for {100 * required:g} %"
-                )
+                least = math.floor(1e4 * share) / 100  # what falls short of all is not told as all
+                told.append(f"{least:g} % was tested{where}, and {OPTION} asks for {100 * required:g} %")
             else:
                 told.append(f"nothing was tested{where}{_why(record, device)}")
     return told
