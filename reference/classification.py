@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import log_sigmoid
-from .derivative import where_it_contributes
 from .dispatch import Array, constant, number, product, total, with_pull
 from .reduction import check, expected, reduce, weighed
+from .slopes import where_it_contributes
 from .validation import broadcastable, integers, option, optional_real, real, require, same_shape
 
 

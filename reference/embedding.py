@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, constant, number, product, total
+from .dispatch import Array, constant, is_stepwise, number, product, total
 from .reduction import reduce
 from .validation import broadcastable, option, real, require, same_shape, signs
 
@@ -71,6 +71,8 @@ def _cosine(a: Array, b: Array) -> Array:
 
 def _within_range(x: Array) -> Array:
     """Vectors whose squares fit the type they are held in; any positive multiple has the same cosine."""
+    if is_stepwise(x):  # whose squares are to overflow
+        return x
     largest = np.max(np.abs(constant(x)), axis=-1, keepdims=True, initial=0)
     edge = np.finfo(x.dtype).max ** 0.25
     fits = (largest < edge) & (largest > 1 / edge) | ~np.isfinite(largest) | (largest == 0)
