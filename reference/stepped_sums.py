@@ -65,13 +65,13 @@ def _added(
     )
     low, high = (np.where(a.is_number, end, 0) for end in (a.low, a.high))
     below, above = along(np.minimum(low, 0)), along(np.maximum(high, 0))
+    # Rounding is monotone, so that no partial sum is above that of the terms above 0 alone.
+    over = above + off_by(high > 0, above) > accumulator.max
+    under = below - off_by(low < 0, -below) < -accumulator.max
     off = off_by((low != 0) | (high != 0), above - below)
     low, high = along(low) - off, along(high) + off
     # Terms that are not below 0 have no sum below 0.
     low, high = np.where(below == 0, np.maximum(low, 0), low), np.where(above == 0, np.minimum(high, 0), high)
-    # Rounding is monotone, so that no partial sum is above that of the terms above 0 alone.
-    over = above + off_by(high > 0, above) > accumulator.max
-    under = below - off_by(low < 0, -below) < -accumulator.max
     is_number = ~any_of(~a.is_number)
     if not a.loose:  # what is beyond the range in every order, as all terms have one sign
         is_number &= ~((low > accumulator.max) & (below == 0)) & ~((high < -accumulator.max) & (above == 0))
