@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .dispatch import Array, constant, is_stepwise, number, product, total
 from .reduction import reduce
-from .validation import broadcastable, option, real, require, same_shape, signs
+from .validation import broadcastable, flag, option, real, require, same_shape, signs
 
 # The derivative of the cosine by a vector of zeros is anything up to this size: there is none, nor a bound
 # of difference quotients.
@@ -224,6 +224,8 @@ def triplet_margin_with_distance_loss(
 
     Source: torch.nn.TripletMarginWithDistanceLoss.
     """
+    if not (distance_function is None or callable(distance_function)):
+        raise TypeError(f"distance_function must be a function, got {distance_function!r}")
     distance = pairwise_distance if distance_function is None else distance_function
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
@@ -242,6 +244,6 @@ def _triplet(
     require(a.ndim == b.ndim == c.ndim >= 1, f"inputs must be alike in dimensions, got {dimensions}")
     require(option("margin", margin) > 0, f"margin must be > 0, got {margin}")
     far = distance(a, c)
-    if swap:
+    if flag("swap", swap):
         far = np.minimum(far, distance(b, c))
     return reduce(np.maximum(total(margin, distance(a, b), -far), 0), reduction)
