@@ -97,11 +97,11 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
     for passage in passages(list(losses), list(formats), ["cpu"]):
         if passage.way.name in ways and not (passage.obstacle or passage.way.obstacle()):
             cases = st.sampled_from(passage.loss.reductions).flatmap(
-                lambda reduction, p=passage: p.loss.cases(p.format, reduction)  # type: ignore[misc]
+                lambda reduction, p=passage: p.loss.cases(p.format, reduction)  # type: ignore[misc]  # bound
             )
             back = passage.way.differentiates and passage.obstacle_backward is None
             _draw(
-                met, passage, lambda e, tally, p=passage, b=back: check_way(p, e, tally, b),  # type: ignore[misc]
+                met, passage, lambda e, tally, p=passage, b=back: check_way(p, e, tally, b),  # type: ignore[misc]  # bound
                 differentiations(cases, passage.format), max(1, examples // 10),
             )  # fmt: skip
     for place in places(list(losses), list(formats), ["cpu"]):

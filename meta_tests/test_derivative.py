@@ -254,7 +254,7 @@ SPECIAL: list[tuple[str, str, dict[str, Any]]] = [
     (CLAMP, "gaussian_nll_loss", {"input": [1.0], "target": [3.0], "var": [0.25], "eps": 0.5}),
     (IGNORED, "cross_entropy", {"input": [[np.nan, np.inf], [1.0, 2.0]], "target": [-100, 0]}),
     (IGNORED, "nll_loss", {"input": [[np.nan, -np.inf], [-1.0, -2.0]], "target": [-100, 0]}),
-    (NOTHING, "mse_loss", {"input": [1.0], "target": [2.0], "weight": [0.0]}),
+    (NOTHING, "nll_loss", {"input": [[-1.0]], "target": [0], "weight": [0.0]}),
     (NOTHING, "cross_entropy", {"input": [[1.0, 2.0]], "target": [-100]}),
     (NOTHING, "linear_cross_entropy", {
         "input": [[1.0]], "linear_weight": [[1.0], [2.0]], "target": [-100],

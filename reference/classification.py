@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import log_sigmoid
-from .derivative import where_it_contributes
 from .dispatch import Array, constant, number, product, total, with_pull
 from .reduction import check, expected, reduce, weighed
-from .validation import broadcastable, integers, option, optional_real, real, require, same_shape
+from .slopes import where_it_contributes
+from .validation import broadcastable, index, integers, option, optional_real, real, require, same_shape
 
 
 def log_softmax(input: Array, axis: int) -> Array:
@@ -108,7 +108,7 @@ def nll_loss(
     x = real("input", input)
     axis = _class_axis(x)
     w = _class_weights(weight, x.shape[axis])
-    labels, kept = _kept_labels(target, x, axis, ignore_index)
+    labels, kept = _kept_labels(target, x, axis, index("ignore_index", ignore_index))
     weights = _label_weights(w, labels, kept, x.dtype)
     loss = -_pick(x, labels, axis)
     return reduce(np.where(kept, loss if w is None else weighed(weights, loss), 0.0), reduction, weights)
@@ -154,6 +154,7 @@ def cross_entropy(
     axis = _class_axis(x)
     classes = x.shape[axis]
     w = _class_weights(weight, classes)
+    index("ignore_index", ignore_index)
     s = option("label_smoothing", label_smoothing)
     require(0 <= s <= 1, f"label_smoothing must lie in [0, 1], got {s}")
     smoothing = number(s, x)
@@ -225,7 +226,7 @@ def linear_cross_entropy(
         logits = logits + b
     if real("target", target).shape == logits.shape:
         require(ignore_index is None, "ignore_index must not be given with class probabilities")
-    ignored = -100 if ignore_index is None else ignore_index
+    ignored = -100 if ignore_index is None else index("ignore_index", ignore_index)
     return cross_entropy(logits, target, weight, ignored, reduction, label_smoothing)
 
 
@@ -262,7 +263,7 @@ def multi_margin_loss(
     """
     x = real("input", input)
     require(x.ndim in (1, 2), f"input must be (C) or (N, C), got shape {x.shape}")
-    require(p in (1, 2), f"p must be 1 or 2, got {p!r}")
+    require(option("p", p) in (1, 2), f"p must be 1 or 2, got {p!r}")
     classes = x.shape[_class_axis(x)]
     w = _class_weights(weight, classes)
     labels, _ = _kept_labels(target, x, x.ndim - 1)

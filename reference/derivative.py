@@ -33,12 +33,9 @@ from .dispatch import (
     with_partials,
     with_pull,
 )
-from .reach import Reach
+from .slopes import DERIVATIVES, innermost, one_of, where_it_contributes
 from .stepped import Stepped
 from .tracked import Tracked
-
-# Numbers with an error: how far they may be from their value.
-INEXACT = (Tracked, Stepped)
 
 Pull: TypeAlias = Callable[[Any], Any]
 
@@ -134,68 +131,6 @@ def _zeros(like: Any) -> Any:
     return np.where(np.full(like.shape, True), 0.0, like)
 
 
-def _innermost(array: Any) -> Any:
-    while isinstance(array, Variable):
-        array = array.value
-    return array
-
-
-def where_it_contributes(c: Any, derivative: Any) -> Any:
-    """The derivative, but 0 where what comes from upstream is: nothing times infinity is nothing here.
-
-    Step by step it is nan.
-
-    Args:
-        c: the derivative from upstream, a factor of the other; broadcastable with it.
-        derivative: c times something, any shape.
-    """
-    downstream = _innermost(derivative)
-    if _is_stepwise(downstream):
-        return derivative
-    finite = np.isfinite(downstream)
-    if isinstance(derivative, Tracked):  # of a variable, what is finite is differentiated once more
-        finite = finite & np.isfinite(derivative.error)
-    if np.all(finite):
-        return derivative
-    return np.where(_is_nothing(_innermost(c)) & ~finite, _nothing(downstream), derivative)
-
-
-def _is_nothing(numbers: Any) -> Any:
-    """Where numbers are exactly 0."""
-    zero = numbers == 0
-    return zero & (numbers.error == 0) if isinstance(numbers, INEXACT) else zero
-
-
-def _is_stepwise(numbers: Any) -> bool:
-    return isinstance(numbers, Numbers) and numbers.stepwise
-
-
-def _nothing(like: Any) -> Any:
-    """Exact zeros, which keep that something overflowed, or may have, on the way to other numbers."""
-    if not isinstance(like, Tracked):
-        return 0.0
-    zeros = np.zeros_like(like.value)
-    largest = np.where(np.isfinite(like.reach.largest), like.reach.largest, 0)
-    return Tracked(zeros, zeros, like.peak, Reach(largest, zeros + 1), like.format)
-
-
-def _times(c: Any, factor: Any) -> Any:
-    """C times a factor; exactly 0 where the factor is and c is finite, however large the error of c."""
-    result = c * factor
-    if not isinstance(result, Tracked) or not np.any(np.isnan(result.error)):
-        return result
-    zero = _is_nothing(factor) & np.isfinite(c)
-    choices: tuple[Any, Any] = (_nothing(result), result)
-    return np.where(zero, *choices)
-
-
-def _passed(c: Any, slope: Any) -> Any:
-    """C times a slope; nothing is passed on to what was not chosen, however large c is."""
-    if _is_stepwise(slope):
-        return np.where(_is_nothing(slope), 0.0, c * slope)
-    return where_it_contributes(slope, c * slope)
-
-
 def _fitted(c: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum over the axes along which an operand of a shape was repeated."""
     if c.shape == shape:
@@ -203,63 +138,6 @@ def _fitted(c: Any, shape: tuple[int, ...]) -> Any:
     lead = c.ndim - len(shape)
     repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1 and c.shape[lead + i] != 1)
     return np.reshape(np.sum(c, axis=(*range(lead), *repeated)), shape)
-
-
-def _one_of(numbers: Any, low: float, high: float, is_low: Array, is_high: Array) -> Any:
-    """Either of two numbers, or, where it is open which, the middle with an error that reaches to both."""
-    middle = (low + high) / 2
-    value = np.where(is_low, low, np.where(is_high, high, middle)).astype(numbers.dtype)
-    if not isinstance(numbers, INEXACT):
-        return value
-    return numbers.around(value, np.where(is_low | is_high, 0, abs(high - low) / 2).astype(numbers.dtype))
-
-
-def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
-    """The derivative by a of a function of a and b that is `low` where a < b and `high` where a > b."""
-    a, b = _innermost(a), _innermost(b)
-    if isinstance(a, INEXACT) or isinstance(b, INEXACT):
-        a, b = (a, number(b, a)) if isinstance(a, INEXACT) else (number(a, b), b)
-        lead, doubt = a.value - b.value, a.error + b.error
-        if isinstance(a, Stepped):  # where nothing is to compare, it is open what a kernel takes
-            lead, doubt = np.where(np.isnan(lead), 0, lead), np.where(np.isinf(lead), 0, doubt)
-        numbers: Any = a.around(lead, doubt)
-    else:
-        numbers = lead = a - b
-        doubt = np.zeros_like(lead)
-    slope = _one_of(numbers, low, high, lead < -doubt, lead > doubt)
-    unknown = np.isnan(lead)
-    return np.where(unknown, np.nan, slope) if np.any(unknown) else slope
-
-
-def _root(y: Any) -> Any:
-    if _is_stepwise(_innermost(y)):
-        return y
-    return np.where(y == np.inf, np.nan, y)
-
-
-# The derivative by each operand, times c, of y = ufunc(a, ...).
-DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
-    np.add: (lambda c, y, a, b: c, lambda c, y, a, b: c),
-    np.subtract: (lambda c, y, a, b: c, lambda c, y, a, b: -c),
-    np.multiply: (lambda c, y, a, b: _times(c, b), lambda c, y, a, b: _times(c, a)),
-    np.divide: (lambda c, y, a, b: c / b, lambda c, y, a, b: -c * (y / b)),
-    np.negative: (lambda c, y, a: -c,),
-    np.absolute: (lambda c, y, a: c * _slope(-1, 1, a),),
-    # Of an infinite root the derivative is 0, but what it is multiplied with is infinite.
-    np.sqrt: (lambda c, y, a: c / (2 * _root(y)),),
-    np.exp: (lambda c, y, a: _times(c, y),),
-    np.log: (lambda c, y, a: c / a,),
-    np.log1p: (lambda c, y, a: c / (1 + a),),
-    np.power: (lambda c, y, a, b: c * (b * np.power(a, b - 1)),),
-    np.maximum: (
-        lambda c, y, a, b: _passed(c, _slope(0, 1, a, b)),
-        lambda c, y, a, b: _passed(c, _slope(0, 1, b, a)),
-    ),
-    np.minimum: (
-        lambda c, y, a, b: _passed(c, _slope(1, 0, a, b)),
-        lambda c, y, a, b: _passed(c, _slope(1, 0, b, a)),
-    ),
-}
 
 
 def _linear(a: Variable, value: Any, pull: Pull) -> Variable:
@@ -285,14 +163,16 @@ def _mean(a: Variable) -> Variable:
 
 
 def _max(a: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-    largest = np.max(_innermost(a), axis=axis, keepdims=True)
-    numbers = _innermost(a)
-    if isinstance(numbers, INEXACT):
+    largest = np.max(innermost(a), axis=axis, keepdims=True)
+    numbers = innermost(a)
+    if isinstance(numbers, Stepped):
+        open_to = numbers.most >= np.max(numbers.least, axis=axis, keepdims=True)
+    elif isinstance(numbers, Tracked):
         open_to = numbers.value >= largest.value - numbers.error - largest.error
     else:
         open_to = numbers >= largest
     only = np.count_nonzero(open_to, axis=axis, keepdims=True) == 1
-    share = _one_of(numbers, 0, 1, ~open_to, open_to & only)
+    share = one_of(numbers, 0, 1, ~open_to, open_to & only)
 
     def pull(c: Any) -> Any:
         return np.reshape(c, largest.shape) * share

@@ -98,6 +98,15 @@ def highest(operands: Sequence[Any]) -> Numbers | None:
     return max(numbers, key=lambda operand: operand.rank, default=None)
 
 
+def is_stepwise(array: Any) -> bool:
+    """Whether an array, or what a variable holds, follows a computation step by step."""
+    while isinstance(array, Numbers):
+        if array.stepwise:
+            return True
+        array = array.value
+    return False
+
+
 def constant(array: Any) -> Any:
     """Return the value of an array, regarded as exact and as independent of any variable.
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .dispatch import Array, constant, number, with_derivative_of
 from .reduction import REDUCTIONS, check, expected, reduce
-from .validation import broadcastable, option, real, require, same_shape
+from .validation import broadcastable, flag, option, real, require, same_shape
 
 # To 35 digits: the oracle computes float64 in a wider type.
 PI = np.longdouble("3.14159265358979323846264338327950288")
@@ -47,6 +47,7 @@ def poisson_nll_loss(
     x, y = real("input", input), real("target", target)
     same_shape(input=x, target=y)
     option("eps", eps)
+    log_input, full = flag("log_input", log_input), flag("full", full)
     require(log_input or not np.any(constant(x) < 0), "input must not be negative, since it holds rates")
     loss = np.exp(x) - expected(y, x) if log_input else x - expected(y, np.log(x + eps))
     # The rate grows faster than its logarithm.
@@ -89,6 +90,7 @@ def gaussian_nll_loss(
     """
     x, y, v = real("input", input), real("target", target), real("var", var)
     broadcastable(input=x, target=y)
+    full = flag("full", full)
     require(not np.any(v < 0), "var must not be negative")
     if v.ndim and v.shape != x.shape:
         per_row = v.shape == x.shape[:-1]
@@ -131,7 +133,7 @@ def kl_div(
     check(reduction, (*REDUCTIONS, "batchmean"))
     x, y = real("input", input), real("target", target)
     broadcastable(input=x, target=y)
-    if log_target:
+    if flag("log_target", log_target):
         # The limit at y = -inf is 0, whatever number x is.
         loss = np.where((y == -np.inf) & (x == x), 0.0, np.exp(y) * (y - x))
     else:

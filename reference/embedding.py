@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, constant, number, product, total
+from .dispatch import Array, constant, is_stepwise, number, product, total
 from .reduction import reduce
-from .validation import broadcastable, option, real, require, same_shape, signs
+from .validation import broadcastable, flag, option, real, require, same_shape, signs
 
 # The derivative of the cosine by a vector of zeros is anything up to this size: there is none, nor a bound
 # of difference quotients.
@@ -71,6 +71,8 @@ def _cosine(a: Array, b: Array) -> Array:
 
 def _within_range(x: Array) -> Array:
     """Vectors whose squares fit the type they are held in; any positive multiple has the same cosine."""
+    if is_stepwise(x):  # whose squares are to overflow
+        return x
     largest = np.max(np.abs(constant(x)), axis=-1, keepdims=True, initial=0)
     edge = np.finfo(x.dtype).max ** 0.25
     fits = (largest < edge) & (largest > 1 / edge) | ~np.isfinite(largest) | (largest == 0)
@@ -222,6 +224,8 @@ def triplet_margin_with_distance_loss(
 
     Source: torch.nn.TripletMarginWithDistanceLoss.
     """
+    if not (distance_function is None or callable(distance_function)):
+        raise TypeError(f"distance_function must be a function, got {distance_function!r}")
     distance = pairwise_distance if distance_function is None else distance_function
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
@@ -240,6 +244,6 @@ def _triplet(
     require(a.ndim == b.ndim == c.ndim >= 1, f"inputs must be alike in dimensions, got {dimensions}")
     require(option("margin", margin) > 0, f"margin must be > 0, got {margin}")
     far = distance(a, c)
-    if swap:
+    if flag("swap", swap):
         far = np.minimum(far, distance(b, c))
     return reduce(np.maximum(total(margin, distance(a, b), -far), 0), reduction)

@@ -23,7 +23,10 @@ def check(reduction: str, allowed: tuple[str, ...] = REDUCTIONS) -> None:
         ValueError: `reduction` is not one of `allowed`.
     """
     names = ", ".join(map(repr, allowed))
-    require(reduction in allowed, f"reduction must be one of {names}, got {reduction!r}")
+    require(
+        isinstance(reduction, str) and reduction in allowed,
+        f"reduction must be one of {names}, got {reduction!r}",
+    )
 
 
 def expected(probability: Any, term: Any) -> Any:

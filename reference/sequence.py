@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .dispatch import Array, constant, total, with_derivative_of, with_pull
 from .reduction import check, reduce
-from .validation import integers, real, require
+from .validation import flag, index, integers, real, require
 
 
 @np.errstate(all="ignore")  # infinities and nans are answers here, not accidents
@@ -57,7 +57,7 @@ def ctc_loss(
     x = x if batched else np.expand_dims(x, 1)
     steps, batch, classes = x.shape
     frames, lengths = np.atleast_1d(frames), np.atleast_1d(lengths)
-    require(0 <= blank < classes, f"blank must lie in [0, {classes}), got {blank}")
+    require(0 <= index("blank", blank) < classes, f"blank must lie in [0, {classes}), got {blank}")
     require(frames.shape == (batch,), f"input_lengths must have shape ({batch},), got {frames.shape}")
     require(lengths.shape == (batch,), f"target_lengths must have shape ({batch},), got {lengths.shape}")
     require(bool(np.all((frames >= 0) & (frames <= steps))), f"input_lengths must lie in [0, {steps}]")
@@ -78,7 +78,7 @@ def ctc_loss(
 
     # An infinite loss has no derivative, unless it is documented to be 0.
     loss = with_derivative_of(loss, undefined)
-    if zero_infinity:
+    if flag("zero_infinity", zero_infinity):
         loss = np.where(loss == np.inf, 0.0, loss)
     if reduction == "mean":
         loss = loss / np.maximum(lengths, 1).astype(x.dtype)

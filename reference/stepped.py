@@ -103,6 +103,16 @@ class Stepped(Numbers):
         """Whether an element may be a finite number."""
         return np.asarray(self.low <= self.high)
 
+    @property
+    def least(self) -> Array:
+        """What an element is at least, as far as that is known."""
+        return np.where(self.minus | self.nan, -np.inf, self.low)
+
+    @property
+    def most(self) -> Array:
+        """What an element is at most, as far as that is known."""
+        return np.where(self.plus | self.nan, np.inf, self.high)
+
     def gives(self, observed: Array) -> Array:
         """Which of some numbers the computation may give; any shape that broadcasts."""
         within = (self.low <= observed) & (observed <= self.high) & np.isfinite(self.high - self.low)

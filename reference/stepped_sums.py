@@ -20,7 +20,7 @@ from .dispatch import (
 )
 from .formats import FORMATS, Format
 from .reach import Reach
-from .stepped import NEARLY, Stepped, in_any_order, settle
+from .stepped import Stepped, in_any_order, settle
 
 Along = Callable[[Array], Array]
 
@@ -50,6 +50,11 @@ def _added(
     def any_of(array: Array) -> Array:
         return np.asarray(along(array.astype(np.int64)) > 0)
 
+    def off_by(counted: Array, size: Array) -> Array:
+        return np.asarray(
+            np.maximum(along(counted.astype(np.int64)) - 1, 0) * accumulator.unit_roundoff * size
+        )
+
     certainly_plus, certainly_minus, certainly_nan = (
         any_of(kind & ~others)
         for kind, others in (
@@ -60,12 +65,13 @@ def _added(
     )
     low, high = (np.where(a.is_number, end, 0) for end in (a.low, a.high))
     below, above = along(np.minimum(low, 0)), along(np.maximum(high, 0))
-    terms = along(((low != 0) | (high != 0)).astype(np.int64))
-    off = np.maximum(terms - 1, 0) * accumulator.unit_roundoff * (above - below)
+    # Rounding is monotone, so that no partial sum is above that of the terms above 0 alone.
+    over = above + off_by(high > 0, above) > accumulator.max
+    under = below - off_by(low < 0, -below) < -accumulator.max
+    off = off_by((low != 0) | (high != 0), above - below)
     low, high = along(low) - off, along(high) + off
     # Terms that are not below 0 have no sum below 0.
     low, high = np.where(below == 0, np.maximum(low, 0), low), np.where(above == 0, np.minimum(high, 0), high)
-    over, under = above + off > NEARLY * accumulator.max, below - off < -NEARLY * accumulator.max
     is_number = ~any_of(~a.is_number)
     if not a.loose:  # what is beyond the range in every order, as all terms have one sign
         is_number &= ~((low > accumulator.max) & (below == 0)) & ~((high < -accumulator.max) & (above == 0))

@@ -125,10 +125,6 @@ def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     return Tracked(value, error, zeros, Reach.of(np.abs(value)), format)
 
 
-def _number(value: Any, like: Tracked) -> Tracked:
-    return like._operand(value)
-
-
 def _total(*terms: Any) -> Tracked:
     home = next(term for term in terms if isinstance(term, Tracked))
     parts = [home._operand(term) for term in terms]
@@ -145,10 +141,6 @@ def _total(*terms: Any) -> Tracked:
 def _finite(off: Array, size: Array) -> Array:
     """The size of a result with its error; without it if that is unbounded; 0 if the result is infinite."""
     return np.where(np.isfinite(off), off, np.where(np.isfinite(size), size, 0))
-
-
-def _product(*factors: Any) -> Tracked:
-    return in_any_order(reduce(np.multiply, factors))
 
 
 def in_any_order(result: Tracked) -> Tracked:
@@ -214,9 +206,7 @@ def _add(a: Tracked, b: Tracked) -> Tracked:
 
 
 def _subtract(a: Tracked, b: Tracked) -> Tracked:
-    peak = np.maximum(a.peak, b.peak)
-    reach = a.reach.plus(b.reach)
-    return _result(a.value - b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
+    return _add(a, _negative(b))
 
 
 def _multiply(a: Tracked, b: Tracked) -> Tracked:
@@ -260,18 +250,10 @@ def _exp(a: Tracked) -> Tracked:
     return _result(value, error, peak, a.format, units=2 * ULPS[np.exp])
 
 
-def _log(a: Tracked) -> Tracked:
-    return _function(np.log, np.log(a.value), _log_error(a.error, a.value), a)
-
-
-def _log1p(a: Tracked) -> Tracked:
-    return _function(np.log1p, np.log1p(a.value), _log_error(a.error, 1 + a.value), a)
-
-
-def _log_error(error: Array, size: Array) -> Array:
+def _log(ufunc: np.ufunc, offset: float, a: Tracked) -> Tracked:
     # log(x) - log(x - e) = -log1p(-e / x), the larger of the two sides; unbounded from e = x on.
-    bound: Array = -np.log1p(-np.minimum(_quotient(error, size), 1))
-    return bound
+    error = -np.log1p(-np.minimum(_quotient(a.error, offset + a.value), 1))
+    return _function(ufunc, ufunc(a.value), error, a)
 
 
 def _power(a: Tracked, b: Tracked) -> Tracked:
@@ -295,20 +277,17 @@ def _function(ufunc: np.ufunc, value: Array, error: Array, a: Tracked) -> Tracke
 
 
 def _maximum(a: Tracked, b: Tracked) -> Tracked:
-    return _choice(np.maximum(a.value, b.value), a, b, a.value - b.value)
-
-
-def _minimum(a: Tracked, b: Tracked) -> Tracked:
-    return _choice(np.minimum(a.value, b.value), a, b, b.value - a.value)
-
-
-def _choice(value: Array, a: Tracked, b: Tracked, lead: Array) -> Tracked:
-    """Choose between two: the error of the one that leads for certain, else the larger of both."""
+    # The error of the one that leads for certain, else the larger of both.
+    value, lead = np.maximum(a.value, b.value), a.value - b.value
     doubt = a.error + b.error
     larger = np.maximum(a.error, b.error)
     error = np.where(lead > doubt, a.error, np.where(-lead > doubt, b.error, larger))
     reach = a.reach.either(b.reach).joined(np.abs(value), error)
     return Tracked(value, error, np.maximum(a.peak, b.peak), reach, a.format)
+
+
+def _minimum(a: Tracked, b: Tracked) -> Tracked:
+    return _negative(_maximum(_negative(a), _negative(b)))
 
 
 def _sum_rounding(terms: Array, sizes: Array, format: Format) -> Array:
@@ -405,8 +384,8 @@ UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
     np.absolute: _absolute,
     np.sqrt: _sqrt,
     np.exp: _exp,
-    np.log: _log,
-    np.log1p: _log1p,
+    np.log: partial(_log, np.log, 0),
+    np.log1p: partial(_log, np.log1p, 1),
     np.power: _power,
     np.maximum: _maximum,
     np.minimum: _minimum,
@@ -418,9 +397,9 @@ Tracked.functions = {
     np.max: _max,
     np.where: _where,
     np.concatenate: _concatenate,
-    number: _number,
+    number: lambda value, like: like._operand(value),
     total: _total,
-    product: _product,
+    product: lambda *factors: in_any_order(reduce(np.multiply, factors)),
     scatter: _scatter,
     with_derivative_of: lambda value, other: value,
     with_error_of: _with_error_of,

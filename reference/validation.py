@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,28 @@ def option(name: str, value: Any) -> Any:
     if not number or (isinstance(value, np.ndarray) and value.dtype.kind not in "biuf"):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Take an option as a truth value.
+
+    Raises:
+        TypeError: it is something else, such as a text or None.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def index(name: str, value: Any) -> int:
+    """Take an option as an integer.
+
+    Raises:
+        TypeError: it is something else, such as a text or an array with axes.
+    """
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    return int(value)
 
 
 def same_shape(**arrays: Array) -> None:
