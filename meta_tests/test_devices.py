@@ -191,4 +191,6 @@ def test_a_disposable_process_has_the_backends_that_torch_loads_by_itself(
     (installed / "entry_points.txt").write_text("[torch.backends]\ntoy = toy_backend:load\n")
     (tmp_path / "toy_backend.py").write_text(f"def load():\n    import {DEVICE}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert attempt_apart([FINE], "toy", tmp_path / "journal") == {FINE: Outcome(2.0, shape=(2,), dtype="float32")}
+    assert attempt_apart([FINE], "toy", tmp_path / "journal") == {
+        FINE: Outcome(2.0, shape=(2,), dtype="float32")
+    }

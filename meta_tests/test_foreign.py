@@ -386,6 +386,22 @@ def test_a_record_that_cannot_judge_fails_by_name(
     assert "mend the record" in text
 
 
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,)])
+def test_what_is_not_about_numbers_is_explained_by_a_single_bool(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    """No number of none at all is wrong, which is no reason to excuse an exception."""
+    put(monkeypatch, raising(OSError("no kernel")))
+    outcome = type("Own", (), {"explains": lambda self, mismatch: np.ones(shape, bool)})()
+    witnesses = (Witness(LOSS, "1.0", 2.0, 1.0),)
+    record = divergences.Divergence("mine", "error", "ordinary", outcome, "it is so", witnesses)
+    monkeypatch.setattr(divergences, "IN_FORCE", [record])
+    text = failure_of("value")
+    assert text.startswith(
+        f"mine: its outcome returned an array of shape {shape}, and what is not about numb"
+    )
+
+
 @pytest.mark.parametrize("said", [True, np.True_, np.array(True)])
 def test_a_record_explains_by_a_bool_of_any_sort(monkeypatch: pytest.MonkeyPatch, said: Any) -> None:
     put(monkeypatch, of_right(lambda loss: loss + 1))
