@@ -217,4 +217,4 @@ def environment() -> str:
     """What ``python -m torch.utils.collect_env`` prints."""
     from torch.utils import collect_env  # takes a second, as it asks the system
 
-    return str(collect_env.get_pretty_env_info())
+    return str(collect_env.get_pretty_env_info())  # type: ignore[no-untyped-call]  # torch's own tool

@@ -96,7 +96,7 @@ def test_families_have_the_same_names_in_all_rooms() -> None:
 def test_no_tolerance_is_written_by_hand(module: str) -> None:
     if module.startswith("conformance.") and module != ROUNDED:
         source = MODULES[module].read_text()
-        source = source.replace("math.isclose(a, b, rel_tol=1e-4)", "")  # a record is to be far off
+        source = source.replace("math.isclose(a, b, rel_tol=1e-4)", "")  # numbers on record have few digits
         assert not re.findall(r"\b(rtol|atol|allclose|isclose|approx)\b", source)
 
 

@@ -6,11 +6,13 @@ import ast
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance import findings as pages
+from conformance import severity
 from conformance.__main__ import main
 from conformance.divergences import DIVERGENCES, Divergence
 from conformance.divergences.record import OF, SEVERITIES, Showing, Witness, near, showings
@@ -115,6 +117,27 @@ def test_a_script_runs_and_prints_what_it_says(kind: str, capsys: pytest.Capture
         raised = type(contained(error)).__name__
     given = raised or float(capsys.readouterr().out)
     assert near(given, witness.gives)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "training", "corners", "found"),
+    [
+        ("extreme", {"l1_loss-overflow": 0.5}, {}, "ordinary"),
+        ("extreme", {"mse_loss-overflow": 0.0011}, {}, "ordinary"),  # of any loss
+        ("ordinary", {"l1_loss-overflow": 0.0009}, {"nll_loss-overflow": 1}, "corner"),
+        ("corner", {"l1_loss-overflow": 0.0009}, {}, "extreme"),
+        ("ordinary", {"l1_loss-infinite": 0.5}, {"kl_div-infinite": 3}, "extreme"),  # another record
+        *((name, {"l1_loss-overflow": 0.5}, {}, name) for name in severity.BY_NATURE),
+    ],
+)
+def test_a_class_follows_from_what_was_met(
+    recorded: str, training: dict[str, float], corners: dict[str, int], found: str
+) -> None:
+    (overflow,) = (record for record in DIVERGENCES if record.id == "overflow")
+    met = severity.Met()
+    met.training.update(training)
+    met.corners.update(corners)
+    assert met.severity(replace(overflow, severity=recorded)) == found
 
 
 LONG = "torch.full((2, 2), 0.12345678901234567)"
