@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from textwrap import shorten
 
 from reference import FORMATS
 
@@ -109,10 +110,13 @@ def _losses(shown: list[Showing]) -> str:
     alike: dict[tuple[str, ...], list[str]] = {}
     for loss, properties in by_loss.items():
         alike.setdefault(tuple(properties), []).append(f"`{loss}`")
-    return "; ".join(
+    told = [
         f"{', '.join(losses)} ({', '.join(OF[of] for of in properties)})"
         for properties, losses in alike.items()
-    )
+    ]
+    record = shown[0].record
+    others = [OF[of] for of in record.of if all(showing.of != of for showing in showings([record]))]
+    return "; ".join([*told, *([f"also the {' and the '.join(others)}"] if others else [])])
 
 
 def _versions(record: Divergence) -> str:
@@ -148,7 +152,7 @@ def script(witness: Witness, got: object = None) -> str:
 
 
 def _fitting(line: str) -> list[str]:
-    """A line of code, or several where it is too long: one for each argument of its outermost call."""
+    """A line of code, or several where it is too long: one for each argument of its longest call."""
     code = line.lstrip()
     indent = line[: len(line) - len(code)]
     if len(line) <= WIDTH:
@@ -160,7 +164,7 @@ def _fitting(line: str) -> list[str]:
     calls = [node for node in nodes if isinstance(node, ast.Call) and (node.args or node.keywords)]
     if not calls:
         return [line]
-    call = calls[0]  # the walk goes from the outside in
+    call = max(calls, key=lambda node: (node.end_col_offset or 0) - node.col_offset)
     parts = (ast.get_source_segment(code, part) for part in (*call.args, *call.keywords))
     inner = [each for part in parts for each in _fitting(f"{indent}    {part},")]
     end = call.end_col_offset or len(code)
@@ -187,7 +191,11 @@ def issue(name: str) -> str:
     title = (
         f"{', '.join(wanted[:3])}{' and others' if len(wanted) > 3 else ''}: {record.reason.split(';')[0]}"
     )
-    parts = ["# " + _capital(title), "### 🐛 Describe the bug", f"{_capital(record.reason)}."]
+    parts = [
+        f"# {shorten(title, 160, placeholder=' ...')}",
+        "### 🐛 Describe the bug",
+        f"{_capital(record.reason)}.",
+    ]
     for showing in shown[:3]:
         witness = showing.witness
         outcome = f"Expected: `{witness.truth}`. Actual: `{witness.gives}`."
@@ -205,4 +213,4 @@ def environment() -> str:
     """What ``python -m torch.utils.collect_env`` prints."""
     from torch.utils import collect_env  # takes a second, as it asks the system
 
-    return str(collect_env.get_pretty_env_info())  # type: ignore[no-untyped-call]  # torch's
+    return str(collect_env.get_pretty_env_info())  # type: ignore[no-untyped-call]  # torch's own tool

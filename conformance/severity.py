@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,7 +42,7 @@ class Met:
         examples: how many examples of training data were drawn.
     """
 
-    training: dict[str, float] = field(default_factory=dict)
+    training: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     corners: Counter[str] = field(default_factory=Counter)
     examples: int = 0
 
@@ -88,22 +88,20 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
     for cell in all_cells(list(losses), list(formats), ["cpu"]):
         if cell.obstacle:
             continue
-        _draw(met, cell, partial(check_value, cell), cell.loss.cases(cell.format, cell.reduction))
+        cases = cell.loss.cases(cell.format, cell.reduction)
+        _draw(met, cell, partial(check_value, cell), cases)
         for twice, check in ((False, check_gradient), (True, check_second)):
             if cell.obstacle_backward or (twice and not (cell.loss.twice and cell.loss.forward)):
                 continue
-            drawn = differentiations(cell.loss.cases(cell.format, cell.reduction), cell.format, twice=twice)
-            _draw(met, cell, partial(check, cell), drawn)
+            _draw(met, cell, partial(check, cell), differentiations(cases, cell.format, twice=twice))
     for passage in passages(list(losses), list(formats), ["cpu"]):
         if passage.way.name in ways and not (passage.obstacle or passage.way.obstacle()):
-            cases = st.sampled_from(passage.loss.reductions).flatmap(
-                lambda reduction, p=passage: p.loss.cases(p.format, reduction)  # type: ignore[misc]  # bound
-            )
-            back = passage.way.differentiates and passage.obstacle_backward is None
-            _draw(
-                met, passage, lambda e, tally, p=passage, b=back: check_way(p, e, tally, b),  # type: ignore[misc]  # bound
-                differentiations(cases, passage.format), max(1, examples // 10),
-            )  # fmt: skip
+            backward = passage.way.differentiates and passage.obstacle_backward is None
+            reductions = st.sampled_from(passage.loss.reductions)
+            cases = reductions.flatmap(partial(passage.loss.cases, passage.format))
+            drawn = differentiations(cases, passage.format)
+            check_passage = partial(check_way, passage, backward=backward)
+            _draw(met, passage, check_passage, drawn, max(1, examples // 10))
     for place in places(list(losses), list(formats), ["cpu"]):
         if not place.obstacle:
             met.corners.update(_met_at(place))
@@ -144,7 +142,7 @@ def _met_at(place: Cell) -> set[str]:
 
 
 def report(examples: int) -> str:
-    """What the measurement says of all records of this torch, a line each; wrong classes first."""
+    """What the measurement says of all records of this torch, a line each; classes that are others first."""
     ways = sorted(
         {
             way

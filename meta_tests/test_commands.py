@@ -161,6 +161,7 @@ def expect(status, *command, encoding="utf-8", end=None):
 
 record = sys.argv[1]
 commands = [("diff", record, record), ("report", record), ("accuracy", record), ("findings",)]
+commands += [("issue", "overflow")]
 commands += [("diff", record, record, "--format", form) for form in ("markdown", "html", "json", "junit")]
 for command in commands:
     for encoding in ("ascii", "cp1252"):
@@ -168,7 +169,7 @@ for command in commands:
     expect(0, *command, end="closed")
     expect(2, *command, end="full")
     expect(2, *command, end="none")
-for command in [[], *(command[:1] for command in commands)]:
+for command in [[], ["severity"], *(command[:1] for command in commands)]:
     expect(0, *command, "--help", encoding="ascii")
 """
 
@@ -196,6 +197,42 @@ def test_a_document_is_utf_8_and_other_text_is_escaped(
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
     assert main(["diff", str(tmp_path), str(tmp_path / "new.json"), "--format", form]) == 1
     assert shown in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["issue"], "the following arguments are required: ID"),
+        (["issue", "nothing"], "no divergence has the id 'nothing'"),
+        (["issue", "overflow", "infinite"], "unrecognized arguments: infinite"),
+        (["severity", "--examples", "0"], "--examples must be at least 1"),
+        (["severity", "--examples=-3"], "--examples must be at least 1"),
+        (["severity", "--examples", "many"], "argument --examples: invalid int value: 'many'"),
+        (["severities"], "invalid choice: 'severities'"),
+        ([], "the following arguments are required: command"),
+    ],
+)
+def test_a_command_that_cannot_run_ends_with_status_2_and_says_why_in_its_last_line(
+    capsys: pytest.CaptureFixture[str], command: list[str], words: str
+) -> None:
+    try:
+        status: object = main(command)
+    except SystemExit as ended:
+        status = ended.code
+    said = capsys.readouterr()
+    assert status == 2
+    assert not said.out
+    assert words in said.err.splitlines()[-1]
+    assert "Traceback" not in said.err
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for command in ("diff", "report", "accuracy", "findings", "issue", "severity"):
+        assert re.search(rf"^    {command} +\w+", told, re.MULTILINE), command
 
 
 WORKFLOW = (ROOT / ".github" / "workflows" / "new-torch.yml").read_text()

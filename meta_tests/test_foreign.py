@@ -18,10 +18,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from conformance import divergences, foreign, implementation, test_divergences, ways
+from conformance import divergences, foreign, implementation, ways
 from conformance.cells import Cell
 from conformance.corners import places
-from conformance.divergences.record import Witness
 from conformance.foreign import UnfitError, told
 from conformance.implementation import Implementation, Untested
 from conformance.laws import instances
@@ -353,52 +352,3 @@ def test_exceptions_in_a_circle_are_told() -> None:
 
     assert _told(one) == "raised ValueError: one due to ValueError: two"
     assert told(UnfitError("returned None")) == "returned None"
-
-
-@pytest.mark.parametrize(
-    ("explains", "words"),
-    [
-        (lambda m: 1 // 0, "its outcome raised ZeroDivisionError: integer division or modulo by zero ("),
-        (lambda m: sys.exit(), "its outcome raised SystemExit"),
-        (lambda m: m.no_such_field, "its outcome raised AttributeError: 'Mismatch' object has no attribute"),
-        (lambda m: np.broadcast_to(True, -1), "its outcome raised ValueError: "),
-        (lambda m: None, "its outcome returned None, not a bool or an array of bools"),
-        (lambda m: 1, "its outcome returned 1, not a bool or an array of bools"),
-        (lambda m: "yes", "its outcome returned 'yes', not a bool or an array of bools"),
-        (lambda m: NotImplemented, "its outcome returned NotImplemented, not a bool or an array of bools"),
-        (lambda m: torch.tensor(True), "its outcome returned tensor(True), not a bool or an array of bools"),
-        (lambda m: np.zeros(()), "its outcome returned array(0.), not a bool or an array of bools"),
-        (lambda m: np.array([True], object), "its outcome returned array([True], dtype=object), not a bool"),
-        (lambda m: np.ones(7, bool), "its outcome returned an array of shape (7,), and the result has ()"),
-        (lambda m: np.ones(1, bool), "its outcome returned an array of shape (1,), and the result has ()"),
-    ],
-)  # fmt: skip
-def test_a_record_that_cannot_judge_fails_by_name(
-    monkeypatch: pytest.MonkeyPatch, explains: Callable[[Any], Any], words: str
-) -> None:
-    put(monkeypatch, of_right(lambda loss: loss + 1))
-    outcome = type("Own", (), {"explains": staticmethod(explains)})()
-    witnesses = (Witness(LOSS, "1.0", 2.0, 1.0),)
-    record = divergences.Divergence("mine", "accuracy", "ordinary", outcome, "it is so", witnesses)
-    monkeypatch.setattr(divergences, "IN_FORCE", [record])
-    text = failure_of("value")
-    assert text.startswith(f"mine: {words}")
-    assert "mend the record" in text
-
-
-@pytest.mark.parametrize("said", [True, np.True_, np.array(True)])
-def test_a_record_explains_by_a_bool_of_any_sort(monkeypatch: pytest.MonkeyPatch, said: Any) -> None:
-    put(monkeypatch, of_right(lambda loss: loss + 1))
-    outcome = type("Own", (), {"explains": lambda self, mismatch: said})()
-    witnesses = (Witness(LOSS, "1.0", 2.0, 1.0),)
-    record = divergences.Divergence("mine", "accuracy", "ordinary", outcome, "it is so", witnesses)
-    monkeypatch.setattr(divergences, "IN_FORCE", [record])
-    tally = Tally()
-    value(CELL, tally, 0)
-    assert set(tally.known) == {f"{LOSS}-mine"}
-
-
-def test_a_witness_gives_whatever_it_raises() -> None:
-    assert test_divergences.run("import nowhere_to_be_found\n1.0") == "ModuleNotFoundError"
-    assert test_divergences.run("{}[0]") == "KeyError"
-    assert test_divergences.run("exit()") == "SystemExit"

@@ -65,7 +65,10 @@ def _cosine(a: Array, b: Array) -> Array:
     steep: list[Any] = [
         np.where(zero, np.sum(np.abs(STEEP * x), axis=-1), 0.0) for zero, x in zip(zeros, (a, b))
     ]
-    result: Array = np.where(zeros[0] | zeros[1], steep[0] + steep[1], cosine)
+    # Of a zero vector and one that is no vector of numbers the quotient is nan, and so is the cosine.
+    numbers = [np.all(np.isfinite(constant(x)), axis=-1) for x in (a, b)]
+    zero = (zeros[0] & numbers[1]) | (zeros[1] & numbers[0])
+    result: Array = np.where(zero, steep[0] + steep[1], cosine)
     return result
 
 

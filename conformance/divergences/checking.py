@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -156,7 +157,9 @@ def explained_by(record: Divergence, mismatch: Mismatch) -> bool | Array:
         pytest.fail.Exception: what the record says torch gives cannot be compared: somebody's code raises, or
             returns something else.
     """
-    observed = mismatch.observed
+    if mismatch.worst is None:  # it is not the numbers that are wrong, such as where bits differ
+        mismatch = replace(mismatch, observed=None)
+    shape = () if mismatch.observed is None else mismatch.observed.shape
 
     def fail(problem: str) -> NoReturn:
         text = f"{record.id}: its outcome {problem}; mend the record\n\nIt judged: {mismatch.explain()}"
@@ -171,6 +174,7 @@ def explained_by(record: Divergence, mismatch: Mismatch) -> bool | Array:
         return bool(said)
     if not isinstance(said, np.ndarray) or said.dtype != bool:
         fail(f"returned {_shown(said)}, not a bool or an array of bools")
-    if observed is not None and said.shape != observed.shape:
-        fail(f"returned an array of shape {said.shape}, and the result has {observed.shape}")
+    if said.shape != shape:
+        what = "the result has" if mismatch.worst else "what is not about numbers wants"
+        fail(f"returned an array of shape {said.shape}, and {what} {shape}")
     return said

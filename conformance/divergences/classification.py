@@ -110,6 +110,11 @@ def forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
     return bool(mismatch.way == "jvp") and {*mismatch.tangents} <= {*mismatch.loss.refused}
 
 
+def padded(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """Whether the labels of a sample end before the last place."""
+    return bool(np.any(mismatch.case.arguments["target"] == -1))
+
+
 def _channels_last(mismatch: Mismatch) -> bool:
     return bool(mismatch.case.arguments["input"].ndim == 4)
 
@@ -288,7 +293,7 @@ DIVERGENCES = (
     ),
     Divergence(
         "multilabel_margin_loss-padding", "convention", "ordinary",
-        Computes({"multilabel_margin_loss": by_torch.padding_as_label}),
+        Computes({"multilabel_margin_loss": by_torch.padding_as_label}, padded),
         "labels end at the first -1; compiled, every place from there on counts as label 0",
         (
             Witness(

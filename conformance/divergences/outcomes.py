@@ -190,6 +190,13 @@ class AnyOf:
         return np.any(np.broadcast_arrays(*found), axis=0) if mismatch.observed is not None else any(found)
 
 
+def near(a: float | str, b: float | str) -> bool:
+    """Whether results are as good as equal, given that a record's numbers are written with few digits."""
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-4)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an invalid call returns.

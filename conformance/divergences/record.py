@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, count
@@ -12,7 +11,9 @@ import torch
 from reference import FORMATS
 
 from ..devices import absence
-from .outcomes import Outcome
+from .outcomes import Outcome, near
+
+__all__ = ["Divergence", "Showing", "Witness", "near", "showings"]
 
 HALVES = ("float16", "bfloat16")
 
@@ -175,10 +176,3 @@ def showings(records: Iterable[Divergence]) -> list[Showing]:
             chosen = next(free for free in names if free not in found)
             found[chosen] = Showing(record, witness, chosen)
     return list(found.values())
-
-
-def near(a: float | str, b: float | str) -> bool:
-    """Whether results are as good as equal, given that a record's numbers are written with few digits."""
-    if isinstance(a, str) or isinstance(b, str):
-        return a == b
-    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-4)

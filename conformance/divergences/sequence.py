@@ -10,9 +10,10 @@ import numpy as np
 
 from reference import Array, Stepped, ctc_loss
 
-from ..judging import expect
-from ..mismatch import Mismatch
-from .outcomes import AnyOf, Elements, Gives, Raises, Unwritten, given_by
+from ..differentiating import expect_derivatives
+from ..judging import expect, ratios
+from ..mismatch import GradientMismatch, Mismatch
+from .outcomes import AnyOf, Elements, Gives, Otherwise, Raises, Unwritten
 from .record import NUMBERS, Divergence, Witness
 from .ways import COMPILED, WITHOUT_DATA
 from .witnesses import gradient, value
@@ -89,8 +90,13 @@ class Misread:
         def of_labels(targets: Array, **others: Any) -> Any:
             return ctc_loss(targets=read, **others)
 
-        outcome = given_by(of_labels, mismatch)
-        return False if outcome is None else outcome.gives(mismatch.observed)
+        other = Otherwise(mismatch.loss.name, mismatch.loss.module, formula=of_labels)
+        if not isinstance(mismatch, GradientMismatch):
+            return ratios(mismatch.observed, expect(other, mismatch.case)) <= 1
+        if mismatch.differentiation is None:
+            return False
+        expected = expect_derivatives(other, mismatch.differentiation, [mismatch.argument])
+        return ratios(mismatch.observed, expected.gradients[mismatch.argument]) <= 1
 
 
 def read_beyond(mismatch: Mismatch) -> Elements:

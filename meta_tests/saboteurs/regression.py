@@ -88,10 +88,10 @@ def _weighted(loss: str) -> tuple[Saboteur, ...]:
         ),
         Saboteur(
             loss, "weighted mean", "weights", MODERATE,
-            "the weighted mean divides by the number of elements, where the sum of the weights is "
-            "documented, or, that of huber_loss, the other way round",
+            "the weighted mean divides by the sum of the weights, or, where torch does so, of their squares, "
+            "and not by the number of losses",
             f.mean_by(
-                lambda given: given["weight"].sum() if loss == "huber_loss" else given["input"].numel(),
+                lambda given: given["weight"].pow(1 if loss == "huber_loss" else 2).sum(),
                 lambda given, got: given.get("weight") is not None,
             ),
             witness=call,
