@@ -95,6 +95,8 @@ DIVERGENCES = (
         "first axis; the batch is that of the result",
         (
             value(f"F.kl_div(-{ONE}, torch.ones(2), reduction='batchmean')", 2.0, 1.0),
+            gradient(f"-{ONE}", "F.kl_div(x, torch.ones(2), reduction='batchmean')", "[0]", -2.0, -1.0),
+            forward(f"-{ONE}", "F.kl_div(x, torch.ones(2), reduction='batchmean')", ONE, -2.0, -1.0),
         ),
         of=NUMBERS, upstream="https://github.com/pytorch/pytorch/pull/138810",
     ),
@@ -112,6 +114,11 @@ DIVERGENCES = (
         (
             value("F.gaussian_nll_loss(torch.zeros(2, 2), torch.zeros(2, 2), torch.ones(1, 2))",
                   "ValueError", 0.0),
+            gradient("torch.zeros(2, 2)",
+                     "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.ones(1, 2))", "[0, 0]",
+                     "ValueError", 0.0),
+            forward("torch.zeros(2, 2)", "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.ones(1, 2))",
+                    "torch.ones(2, 2)", "ValueError", 0.0),
         ),
         of=NUMBERS, until="2.10", upstream="https://github.com/pytorch/pytorch/issues/147521",
     ),

@@ -74,7 +74,16 @@ DIVERGENCES = (
         "multilabel_margin_loss-empty-batch", "contract", "corner",
         Contract(("shape (0,) instead of ()",), empty_and_reduced),
         "the mean and the sum over an empty batch have the shape of the batch",
-        (Witness(MULTI, f"F.multilabel_margin_loss({EMPTY}, {NO_LABELS}, reduction='sum').ndim", 1.0, 0.0),),
+        (
+            Witness(MULTI, f"F.multilabel_margin_loss({EMPTY}, {NO_LABELS}, reduction='sum').ndim", 1.0, 0.0),
+            Witness(
+                MULTI,
+                f"x = {EMPTY}.requires_grad_()\n"
+                f"loss = F.multilabel_margin_loss(x, {NO_LABELS}, reduction='sum')\n"
+                "torch.autograd.grad(loss, x, torch.tensor(1.0, device='cuda'))[0].sum()",
+                "RuntimeError", 0.0, "gradient",
+            ),
+        ),
         of=("value", "gradient"), since=SINCE, devices=ON,
     ),
     Divergence(

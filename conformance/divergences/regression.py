@@ -47,7 +47,6 @@ DIVERGENCES = (
             value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)",
                   math.nan, math.inf),
         ),
-        of=NUMBERS,
     ),
     Divergence(
         "l1_loss-weight-lost", "convention", "ordinary",
