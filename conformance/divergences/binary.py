@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from reference import Stepped
-
-from ..mismatch import Mismatch
 from .outcomes import AnyOf, Computes, Elements, Raises, where_it_does_not_stray
 from .record import Divergence, Witness
 from .torch_formulas import binary as by_torch
@@ -23,19 +20,19 @@ OF_BCE = {BCE: by_torch.binary_cross_entropy}
 OF_LOGITS = {LOGITS: by_torch.binary_cross_entropy_with_logits}
 
 
-def finite_logits(mismatch: Mismatch, outcome: Stepped) -> Elements:
-    """Numbers on whose way no step strays."""
-    return ~outcome.strayed & (True if mismatch.observed is None else np.isfinite(mismatch.observed))
+def number(mismatch: Any) -> Elements:
+    """Elements that are numbers."""
+    return np.asarray(np.isfinite(mismatch.observed))
 
 
-def forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
-    """What forward mode gives, where no step strays."""
-    return bool(mismatch.way == "jvp") & ~outcome.strayed
+def forward_mode(mismatch: Any) -> Elements:
+    """What forward mode gives."""
+    return bool(mismatch.way == "jvp")
 
 
 DIVERGENCES = (
     Divergence(
-        f"{LOGITS}-small-loss", "accuracy", "ordinary", Computes(OF_LOGITS, finite_logits),
+        f"{LOGITS}-small-loss", "accuracy", "ordinary", Computes(OF_LOGITS, number, where_it_does_not_stray),
         "the documentation promises the log-sum-exp trick, p y softplus(-x) + (1 - y) softplus(x), in "
         "which nothing cancels; torch computes (1 - y) x - (1 + (p - 1) y) log sigma(x), in which the small "
         "loss of a confident right answer is lost",
@@ -47,8 +44,9 @@ DIVERGENCES = (
     Divergence(
         f"{BCE}-gradient-clamp", "accuracy", "corner",
         AnyOf((
-            Computes(OF_BCE, where_it_does_not_stray),
-            Computes({BCE: by_torch.binary_cross_entropy_in_forward_mode}, forward_mode),
+            Computes(OF_BCE, where=where_it_does_not_stray),
+            Computes({BCE: by_torch.binary_cross_entropy_in_forward_mode}, forward_mode,
+                     where_it_does_not_stray),
         )),
         "the gradient by x is (x - y) / max(x (1 - x), 1e-12), and the one by y the difference of the "
         "logarithms; neither is the derivative of the loss, whose logarithms are clamped at -100. The "
@@ -64,7 +62,7 @@ DIVERGENCES = (
     ),
     Divergence(
         f"{LOGITS}-second-cancellation", "accuracy", "ordinary",
-        Computes({LOGITS: by_torch.logits_in_forward_mode}, forward_mode),
+        Computes({LOGITS: by_torch.logits_in_forward_mode}, forward_mode, where_it_does_not_stray),
         "forward mode subtracts (1 - y) and p sigma(-x), which cancel where sigma(x) is near 0",
         (
             forward("torch.tensor([-16.0])", f"F.{LOGITS}(x, {ZERO}, pos_weight={ZERO})", ONE,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reference import Array, Stepped
+from reference import Array
 from strategies import is_real
 
 from ..mismatch import Mismatch
@@ -55,12 +55,12 @@ def _ignored(mismatch: Mismatch) -> Array:
     return np.asarray(labels == (-100 if ignored is None else ignored))
 
 
-def infinite_logit(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def infinite_logit(mismatch: Mismatch) -> Elements:
     """Samples one of whose logits is inf, or, of a linear layer, may be."""
     return _elements(mismatch, _of_samples(mismatch, lambda x: x == np.inf) & ~_ignored(mismatch))
 
 
-def masked_logit(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def masked_logit(mismatch: Mismatch) -> Elements:
     """Samples one of whose logits is -inf, and none inf, with a target of probabilities."""
     if not is_real(mismatch.case.arguments["target"]):
         return False
@@ -68,7 +68,7 @@ def masked_logit(mismatch: Mismatch, outcome: Stepped) -> Elements:
     return _elements(mismatch, masked)
 
 
-def ignored_not_finite(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def ignored_not_finite(mismatch: Mismatch) -> Elements:
     """Ignored samples whose logits are nan or infinite; and, of a linear layer, all that depends on them."""
     if mismatch.of == "value":
         return False
@@ -78,12 +78,12 @@ def ignored_not_finite(mismatch: Mismatch, outcome: Stepped) -> Elements:
     return _elements(mismatch, _of_samples(mismatch, lambda x: ~np.isfinite(x)) & ignored)
 
 
-def smoothing_strays(mismatch: Mismatch, outcome: Stepped) -> Elements:
-    """Where labels are smoothed, elements on whose way a step overflows."""
-    return bool(mismatch.case.arguments.get("label_smoothing")) and where_it_strays(mismatch, outcome)
+def smoothed(mismatch: Mismatch) -> Elements:
+    """Calls in which labels are smoothed."""
+    return bool(mismatch.case.arguments.get("label_smoothing"))
 
 
-def nan_score(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def nan_score(mismatch: Mismatch) -> Elements:
     """Calls in which a score, or a difference of scores, is nan."""
     return not bool(np.all(np.isfinite(mismatch.case.arguments["input"])))
 
@@ -105,12 +105,12 @@ def _constant(loss: str, *names: str) -> Any:
     return fixed
 
 
-def forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
+def forward_mode(mismatch: Any) -> Elements:
     """What forward mode gives along arguments by which backward refuses to differentiate."""
     return bool(mismatch.way == "jvp") and {*mismatch.tangents} <= {*mismatch.loss.refused}
 
 
-def padded(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def padded(mismatch: Mismatch) -> Elements:
     """Whether the labels of a sample end before the last place."""
     return bool(np.any(mismatch.case.arguments["target"] == -1))
 
@@ -174,7 +174,7 @@ DIVERGENCES = (
     ),
     Divergence(
         "smoothing-sum", "overflow", "extreme",
-        Computes(torch_formulas.OF_LOSSES, smoothing_strays, torch_formulas.NARROW),
+        Computes(torch_formulas.OF_LOSSES, smoothed, where_it_strays, torch_formulas.NARROW),
         "label smoothing sums over the batch and all classes before it scales down",
         (
             value("F.cross_entropy(torch.tensor([[0.0, -300.0]] * 300).half(), torch.zeros(300).long(), "
@@ -326,7 +326,8 @@ DIVERGENCES = (
     Divergence(
         "ways-overflow", "overflow", "extreme",
         Computes({"multi_margin_loss": by_torch.summed_multi_margin_loss,
-                  "multilabel_margin_loss": by_torch.summed_multilabel_margin_loss}, where_it_strays),
+                  "multilabel_margin_loss": by_torch.summed_multilabel_margin_loss},
+                 where=where_it_strays),
         "compiled, the hinges of all samples and classes are summed before anything is divided, and overflow "
         "where the kernel's results do not",
         (

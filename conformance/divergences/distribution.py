@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from reference import Stepped
-
 from . import torch_formulas
 from .outcomes import Computes, Elements, Raises
 from .record import NUMBERS, Divergence, Witness
@@ -21,33 +19,33 @@ HALF = ("float16",)
 ONE, ZERO = "torch.ones(1)", "torch.zeros(1)"
 
 
-def eps_vanishes(mismatch: Any, outcome: Stepped) -> Elements:
+def eps_vanishes(mismatch: Any) -> Elements:
     """Calls in which the sum of a rate and eps rounds to 0 in the format."""
     given = mismatch.case.arguments
     sums = given["input"] + given.get("eps", 1e-8)
     return given.get("log_input") is False and bool(np.any(mismatch.case.format.nearest(sums) == 0))
 
 
-def stirling_of_nothing(mismatch: Any, outcome: Stepped) -> Elements:
+def stirling_of_nothing(mismatch: Any) -> Elements:
     """Calls with Stirling's term in which a target is 0."""
     given = mismatch.case.arguments
     return bool(given.get("full")) and bool(np.any(given["target"] == 0))
 
 
-def no_probability(mismatch: Any, outcome: Stepped) -> Elements:
+def no_probability(mismatch: Any) -> Elements:
     """Calls in which a probability is 0."""
     given = mismatch.case.arguments
     return not given.get("log_target") and bool(np.any(given["target"] == 0))
 
 
-def batch_of_target(mismatch: Any, outcome: Stepped) -> Elements:
+def batch_of_target(mismatch: Any) -> Elements:
     """The mean over a batch whose size is that of the target alone."""
     given = mismatch.case.arguments
     shape = np.broadcast_shapes(given["input"].shape, given["target"].shape)
     return given.get("reduction") == "batchmean" and bool(shape[:1] != given["input"].shape[:1])
 
 
-def clamped_in_forward_mode(mismatch: Any, outcome: Stepped) -> Elements:
+def clamped_in_forward_mode(mismatch: Any) -> Elements:
     """The numbers that forward mode gives in calls of which a variance is clamped."""
     given = mismatch.case.arguments
     eps = mismatch.case.format.nearest(given.get("eps", 1e-6))

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reference import Stepped
-
 from . import torch_formulas
-from .outcomes import Computes, Elements, Formula
+from .outcomes import Computes, Elements, Formula, where_it_strays
 from .record import NUMBERS, Divergence
 from .torch_formulas import embedding as by_torch
 from .witnesses import forward, gradient, twice, value
@@ -25,24 +23,24 @@ TRIPLETS: dict[str, Formula] = {
 }
 
 
-def finite(mismatch: Any, outcome: Stepped) -> Elements:
+def finite(mismatch: Any) -> Elements:
     """Elements that are numbers."""
     return np.asarray(np.isfinite(mismatch.observed))
 
 
-def between_1_and_2(mismatch: Any, outcome: Stepped) -> Elements:
+def between_1_and_2(mismatch: Any) -> Elements:
     """Calls whose norm is of an order between 1 and 2."""
     return bool(1 < mismatch.case.arguments.get("p", 2.0) < 2)
 
 
-def not_a_number(mismatch: Any, outcome: Stepped) -> Elements:
+def not_a_number(mismatch: Any) -> Elements:
     """Elements that are nan."""
     return np.asarray(np.isnan(mismatch.observed))
 
 
-def powers_vanish(mismatch: Any, outcome: Stepped) -> Elements:
-    """Elements on whose way a step vanishes, of norms whose order is not 1."""
-    return outcome.strayed & bool(mismatch.case.arguments.get("p", 2.0) != 1)
+def of_powers(mismatch: Any) -> Elements:
+    """Calls whose norm is not the sum of sizes."""
+    return bool(mismatch.case.arguments.get("p", 2.0) != 1)
 
 
 DIVERGENCES = (
@@ -76,7 +74,7 @@ DIVERGENCES = (
     ),
     Divergence(
         "triplet_margin_loss-gradient-underflow", "underflow", "extreme",
-        Computes(torch_formulas.OF_LOSSES, powers_vanish),
+        Computes(torch_formulas.OF_LOSSES, of_powers, where_it_strays),
         "the powers of small differences vanish in float16, and the gradient divides by their sum",
         (
             gradient(f"{ZERO}.half()", f"F.triplet_margin_loss(x, {ONE}.half(), {ZERO}.half(), p=3)", "[0]",

@@ -118,7 +118,7 @@ SECOND = (
 DIVERGENCES = (
     Divergence(
         "overflow", "overflow", "extreme",
-        Computes(by_torch.OF_LOSSES, where_it_strays, by_torch.NARROW),
+        Computes(by_torch.OF_LOSSES, where=where_it_strays, narrow=by_torch.NARROW),
         "a step on the way (the sum before the mean is divided, a square, a product of norms, an "
         "exponential, a factor of the chain rule) overflows or vanishes in the format, so that the result is "
         "infinite, nan or 0, although the right one fits",

@@ -36,8 +36,13 @@ class Outcome(Protocol):
         ...
 
 
-def everywhere(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def every_element(mismatch: Mismatch) -> Elements:
     """No element is left out."""
+    return True
+
+
+def wherever(mismatch: Mismatch, outcome: Stepped) -> Elements:
+    """Whatever its steps do, no element is left out."""
     return True
 
 
@@ -59,18 +64,23 @@ class Computes:
     Attributes:
         formulas: by the loss; each takes and returns what the oracle's function does. A loss that is not
             named is computed by the oracle's own.
-        where: of which elements the record is about.
+        about: which elements the record is about, by the call and what torch gave.
+        where: which of them, by what the steps of the formula may do.
         narrow: the losses that add up in their own format, not in the one that torch documents.
     """
 
     formulas: Mapping[str, Formula] = field(default_factory=dict)
-    where: Callable[[Any, Stepped], Elements] = everywhere
+    about: Callable[[Any], Elements] = every_element
+    where: Callable[[Any, Stepped], Elements] = wherever
     narrow: Collection[str] = ()
 
     def explains(self, mismatch: Mismatch) -> Elements:
         """Which numbers the formula gives, evaluated step by step in the format."""
         if mismatch.observed is None:
             return False
+        about = np.broadcast_to(self.about(mismatch), mismatch.observed.shape)
+        if not (np.any(about) if mismatch.worst is None else about[mismatch.worst.index]):
+            return False  # a formula takes more time than a look
         formula = self.formulas.get(mismatch.loss.name, mismatch.loss.oracle)
         outcome = given_by(formula, mismatch, mismatch.loss.name in self.narrow)
         if outcome is None or outcome.shape != mismatch.observed.shape:
@@ -84,7 +94,7 @@ class Computes:
             if mismatch.argument == "along":
                 gathered = gathered_along(formula, mismatch, mismatch.loss.name in self.narrow)
                 given = given if gathered is None else given | gathered.gives(mismatch.observed)
-        return np.asarray(given & self.where(mismatch, outcome))
+        return np.asarray(given & about & self.where(mismatch, outcome))
 
 
 def _directions_overflow(mismatch: SecondMismatch) -> bool:
@@ -300,7 +310,10 @@ def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Step
         return None
     example = replace(mismatch.differentiation, case=replace(mismatch.case, format=form))
     twice = isinstance(mismatch, SecondMismatch)
-    names = tuple(mismatch.tangents) if isinstance(mismatch, SecondMismatch) else (mismatch.argument,)
+    # By all arguments at once, as each is asked for.
+    variables = tuple(mismatch.loss.variables(mismatch.case))
+    variables = variables if mismatch.argument in variables else (mismatch.argument,)
+    names = tuple(mismatch.tangents) if isinstance(mismatch, SecondMismatch) else variables
     other = Otherwise(mismatch.loss.name, mismatch.loss.module, formula=formula)
 
     def compute() -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from reference import Stepped
-
 from ..mismatch import Mismatch
 from .outcomes import Accepts, Answer, AnyOf, Computes, Contract, Elements, Raises, where_it_does_not_stray
 from .record import ELSEWHERE, NUMBERS, Divergence, Witness
@@ -18,7 +16,13 @@ WEIGHT = "weight=torch.tensor([1.0, 3.0])"
 WEIGHED = ("l1_loss", "mse_loss")
 
 
-def infinite_delta(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def weighted_mean(mismatch: Mismatch) -> Elements:
+    """Means with a weight."""
+    given = mismatch.case.arguments
+    return "weight" in given and given.get("reduction", "mean") == "mean"
+
+
+def infinite_delta(mismatch: Mismatch) -> Elements:
     """Calls with an infinite delta."""
     return bool(mismatch.case.arguments.get("delta") == math.inf)
 
@@ -26,7 +30,8 @@ def infinite_delta(mismatch: Mismatch, outcome: Stepped) -> Elements:
 DIVERGENCES = (
     Divergence(
         "weighted-mean", "convention", "convention",
-        Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, where_it_does_not_stray),
+        Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, weighted_mean,
+                 where_it_does_not_stray),
         "the documentation says that the mean of the output is taken, which divides by the number of losses; "
         "with a weight torch divides by the sum of the weights, before they broadcast",
         (

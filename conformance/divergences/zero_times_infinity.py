@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from reference import Stepped
 from strategies import is_real
 
 from ..mismatch import Mismatch
@@ -19,7 +18,7 @@ NAN, INF = math.nan, math.inf
 ONE, ZERO = "torch.ones(1)", "torch.zeros(1)"
 
 
-def infinite_argument(mismatch: Mismatch, outcome: Stepped) -> Elements:
+def infinite_argument(mismatch: Mismatch) -> Elements:
     """Calls with an infinite argument, whose result is nan."""
     given = mismatch.case.arguments.values()
     infinite = any(np.any(np.isinf(value)) for value in given if is_real(value))
