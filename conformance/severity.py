@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -151,7 +152,9 @@ def report(examples: int) -> str:
             if way not in ("compile_inductor", "compile_inductor_dynamic")
         }
     )
-    met = measure(list(LOSSES.values()), ["float32", "float16", "bfloat16"], examples, ways)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of shapes that broadcast and of arguments of old
+        met = measure(list(LOSSES.values()), ["float32", "float16", "bfloat16"], examples, ways)
     rows = []
     for record in DIVERGENCES:
         if not record.current or record.absent:

@@ -19,17 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import (
-    Array,
-    Numbers,
-    compensated,
-    number,
-    product,
-    scatter,
-    total,
-    with_derivative_of,
-    with_error_of,
-)
+from . import dispatch
+from .dispatch import Array, Numbers, compensated, number, product, scatter, total
 from .formats import FORMATS, Format
 from .reach import Reach
 
@@ -113,10 +104,6 @@ def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
 
     Its elements are exact where `format` has them. Where it has not, a computation in the format begins with
     the nearest number that it has, so their error is that of a rounding.
-
-    Example:
-        >>> tracked([-0.5, -0.1], FORMATS["float32"]).error  # doctest: +ELLIPSIS
-        array([0.00...e+00, 5.96...e-09])
     """
     value = np.asarray(array).astype(format.wide)
     zeros = np.zeros_like(value)
@@ -401,8 +388,8 @@ Tracked.functions = {
     total: _total,
     product: lambda *factors: in_any_order(reduce(np.multiply, factors)),
     scatter: _scatter,
-    with_derivative_of: lambda value, other: value,
-    with_error_of: _with_error_of,
+    dispatch.with_derivative_of: lambda value, other: value,
+    dispatch.with_error_of: _with_error_of,
     **{
         func: partial(_each, func)
         for func in (np.broadcast_to, np.expand_dims, np.reshape, np.take_along_axis)

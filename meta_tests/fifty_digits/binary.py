@@ -1,5 +1,7 @@
 """Losses of two-class problems."""
 
+from operator import mul
+
 from mpmath import mp, mpf
 
 from .arithmetic import (
@@ -46,7 +48,7 @@ def binary_cross_entropy_with_logits(
 ) -> Array:
     """-w [p y log s + (1 - y) log(1 - s)] with s the sigmoid of x."""
     losses = elementwise(logistic, exact(input), exact(target), ones_or(pos_weight))
-    return reduced(ones_or(weight) * losses, reduction)
+    return reduced(elementwise(mul, ones_or(weight), losses), reduction)
 
 
 @fifty_digits
