@@ -96,7 +96,9 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
                 continue
             _draw(met, cell, partial(check, cell), differentiations(cases, cell.format, twice=twice))
     for passage in passages(list(losses), list(formats), ["cpu"]):
-        if passage.way.name in ways and not (passage.obstacle or passage.way.obstacle()):
+        if passage.way.name not in ways or passage.loss.name in passage.way.undefined:
+            continue
+        if not (passage.obstacle or passage.way.obstacle()):
             backward = passage.way.differentiates and passage.obstacle_backward is None
             reductions = st.sampled_from(passage.loss.reductions)
             cases = reductions.flatmap(partial(passage.loss.cases, passage.format))
