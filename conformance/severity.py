@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -154,6 +155,7 @@ def report(examples: int) -> str:
             if way not in ("compile_inductor", "compile_inductor_dynamic")
         }
     )
+    logging.disable(logging.ERROR)  # what torch's compilers say of calls that they refuse
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, of shapes that broadcast and of arguments of old
         met = measure(list(LOSSES.values()), ["float32", "float16", "bfloat16"], examples, ways)

@@ -143,7 +143,11 @@ DIVERGENCES = (
         "multiplies 0 by the logarithm -inf, and the loss is nan",
         (
             value("F.cross_entropy(torch.tensor([[0.0, -math.inf]]), torch.tensor([[1.0, 0.0]]))", NAN, 0.0),
+            gradient("torch.ones(2)",
+                     "F.cross_entropy(torch.tensor([[0.0, -math.inf]]), torch.tensor([[1.0, 0.0]]), x)",
+                     "[1]", NAN, 0.0),
         ),
+        of=("value", "gradient"),
     ),
     Divergence(
         "gradient-ignored", "nan", "corner", Computes(torch_formulas.OF_LOSSES, ignored_not_finite),
