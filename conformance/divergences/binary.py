@@ -54,6 +54,8 @@ DIVERGENCES = (
         (
             gradient(ZERO, f"F.{BCE}(x, {ZERO})", "[0]", 0.0, 1.0),
             gradient(ZERO, f"F.{BCE}({ZERO}, x)", "[0]", INF, 100.0),
+            gradient("torch.full((1,), 1e-3).half()", f"F.{BCE}(x, torch.full((1,), 2e-3).half())", "[0]",
+                     -0.00011926889419555664, -0.000100117, "torch.full((), 1e-4).half()"),
             twice(ZERO, f"F.{BCE}(x, {ZERO})", "[0]", 0.0, 1.0),
             twice("torch.full((1,), 0.92529296875).half()",
                   f"F.{BCE}(x, torch.full((1,), 0.99609375).half())", "[0]", 1.73828125, 1.86333559),

@@ -47,8 +47,8 @@ def wherever(mismatch: Mismatch, outcome: Stepped) -> Elements:
 
 
 def where_it_does_not_stray(mismatch: Mismatch, outcome: Stepped) -> Elements:
-    """Elements on whose way no step overflows or vanishes."""
-    return ~outcome.strayed
+    """Numbers, and what is infinite or nan although no step on its way overflows or vanishes."""
+    return ~outcome.strayed | (True if mismatch.observed is None else np.isfinite(mismatch.observed))
 
 
 def where_it_strays(mismatch: Mismatch, outcome: Stepped) -> Elements:
