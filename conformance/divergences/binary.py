@@ -42,7 +42,7 @@ DIVERGENCES = (
         upstream="https://github.com/pytorch/pytorch/issues/195529",
     ),
     Divergence(
-        f"{BCE}-gradient-clamp", "accuracy", "corner",
+        f"{BCE}-gradient-clamp", "accuracy", "ordinary",
         AnyOf((
             Computes(OF_BCE, where=where_it_does_not_stray),
             Computes({BCE: by_torch.binary_cross_entropy_in_forward_mode}, forward_mode,

@@ -168,7 +168,7 @@ DIVERGENCES = (
         of=("gradient", "second"), upstream="https://github.com/pytorch/pytorch/issues/11551",
     ),
     Divergence(
-        "cross_entropy-infinite", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, infinite_logit),
+        "cross_entropy-infinite", "nan", "corner", Computes(torch_formulas.OF_LOSSES, infinite_logit),
         "log softmax is nan if a logit is inf; of a single one the limit is 0, and -inf for the others",
         (
             value("F.cross_entropy(torch.tensor([math.inf, 0.0]), torch.tensor(0))", NAN, 0.0),
@@ -220,7 +220,7 @@ DIVERGENCES = (
         of=NUMBERS, formats=HALVES, upstream="https://github.com/pytorch/pytorch/issues/85791",
     ),
     Divergence(
-        "nan", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, nan_score), SWALLOWED,
+        "nan", "nan", "corner", Computes(torch_formulas.OF_LOSSES, nan_score), SWALLOWED,
         (
             value("F.multi_margin_loss(torch.tensor([math.nan, 0.0]), torch.tensor(0))", 0.0, NAN),
             value("F.multilabel_margin_loss(torch.tensor([math.nan, 0.0]), torch.tensor([0, -1]))", 0.0, NAN),

@@ -78,7 +78,7 @@ DIVERGENCES = (
         of=NUMBERS, formats=HALF,
     ),
     Divergence(
-        "kl_div-gradient-zero-target", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, no_probability),
+        "kl_div-gradient-zero-target", "nan", "corner", Computes(torch_formulas.OF_LOSSES, no_probability),
         "the derivative of y log y by y is nan at y = 0; its limit is -inf",
         (
             gradient(ZERO, f"F.kl_div({ZERO}, x, reduction='sum')", "[0]", NAN, -INF),
@@ -99,7 +99,7 @@ DIVERGENCES = (
         of=NUMBERS, upstream="https://github.com/pytorch/pytorch/pull/138810",
     ),
     Divergence(
-        "gaussian_nll_loss-second-clamp", "accuracy", "corner",
+        "gaussian_nll_loss-second-clamp", "accuracy", "ordinary",
         Computes({"gaussian_nll_loss": by_torch.gaussian_in_forward_mode}, clamped_in_forward_mode),
         "forward mode gives 0 where the variance is clamped; it is documented to ignore the clamp",
         (forward(ZERO, f"F.gaussian_nll_loss({ZERO}, {ZERO}, x)", ONE, 0.0, 5e5),),

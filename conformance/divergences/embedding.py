@@ -98,7 +98,7 @@ DIVERGENCES = (
         of=("second",),
     ),
     Divergence(
-        "second-zero-distance", "nan", "corner", Computes(TRIPLETS, not_a_number),
+        "second-zero-distance", "nan", "ordinary", Computes(TRIPLETS, not_a_number),
         "the second derivative of a norm is nan at 0; a subgradient, such as torch's 0, has derivative 0",
         (
             twice(ZERO, f"F.triplet_margin_loss(x, {ZERO}, {ONE}, eps=0.0)", "[0]", NAN, 0.0),

@@ -27,7 +27,7 @@ def infinite_argument(mismatch: Mismatch) -> Elements:
 
 DIVERGENCES = (
     Divergence(
-        "infinite", "nan", "extreme", Computes(torch_formulas.OF_LOSSES, infinite_argument),
+        "infinite", "nan", "corner", Computes(torch_formulas.OF_LOSSES, infinite_argument),
         "a factor of 0 is multiplied by an infinite one, or infinities are subtracted, and the result is "
         "nan; its limit is a number, as in 0 log 0, or the loss of an infinitely certain right answer",
         (
