@@ -63,7 +63,7 @@ DIVERGENCES = (
         of=("gradient", "second"), upstream="https://github.com/pytorch/pytorch/issues/103316",
     ),
     Divergence(
-        f"{LOGITS}-second-cancellation", "accuracy", "ordinary",
+        f"{LOGITS}-second-cancellation", "accuracy", "extreme",
         Computes({LOGITS: by_torch.logits_in_forward_mode}, forward_mode, where_it_does_not_stray),
         "forward mode subtracts (1 - y) and p sigma(-x), which cancel where sigma(x) is near 0",
         (
