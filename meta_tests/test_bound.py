@@ -126,7 +126,12 @@ def test_bounds_of_derivatives_betray_an_error_of_64_roundoffs_in_every_element(
 
     @np.errstate(over="ignore")
     def inject(example: Differentiation) -> None:
-        expected = expect_derivatives(row, example, row.variables(example.case), twice=twice)
+        names = row.variables(example.case)
+        wanted = {f"by {name}" for name in names}
+        wanted |= {*(f"twice, then by {name}" for name in names), "along"} if twice else set()
+        if wanted <= betrayed:  # it would tell nothing new
+            return
+        expected = expect_derivatives(row, example, names, twice=twice)
         for what, truth in derivatives(expected):
             met.update([what] if np.any(truth.value != 0) else [])
             wrong = truth.value * (1 + UNITS * form.unit_roundoff)
