@@ -1,0 +1,221 @@
+"""The vocabulary of declarations: tensors, numbers and choices, and the signature that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from reference import FORMATS, Array, Format
+
+from .case import Case
+from .domains import REALS, Classes, Domain, Lengths, Members
+
+
+class Fit(Enum):
+    """Which shapes an argument may have besides the declared one."""
+
+    EXACT = "no other"
+    MUTUAL = "any that broadcasts with that of the first argument"
+    ONTO = "any that broadcasts to that of the first argument"
+    PER_ROW = "one number a row: the last axis is 1 or missing, or the first axis is 1"
+
+
+class Gradient(Enum):
+    """Whether torch differentiates by an argument."""
+
+    YES = "it does"
+    NO = "it gives no gradient"
+    REFUSED = "it says that it does not"
+    WITH_PROBABILITIES = "it does if the target holds probabilities, and else says that it does not"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor argument.
+
+    Attributes:
+        shapes: its axes in each layout of the loss.
+        domain: which numbers the documentation allows.
+        drawn: which numbers it expects, if not all that it allows; strategies draw these.
+        dtypes: "float", "complex", "integer" and "bool": which kinds of dtypes the documentation names.
+        fit: which other shapes it may have.
+        gradient: whether torch differentiates by it.
+        optional: whether it may be left out.
+        weighs: what it weighs, "classes" or "elements"; empty if it is no weight.
+        divides_mean: whether the mean divides by the weights that count, and not by a number of losses.
+        or_number: whether a Python number may stand for it.
+        or_tuple: whether a tuple of integers may stand for it.
+    """
+
+    shapes: tuple[str, ...]
+    domain: Domain = REALS
+    drawn: Domain | None = None
+    dtypes: tuple[str, ...] = ("float",)
+    fit: Fit = Fit.EXACT
+    gradient: Gradient = Gradient.YES
+    optional: bool = False
+    weighs: str = ""
+    divides_mean: bool = False
+    or_number: bool = False
+    or_tuple: bool = False
+
+    @property
+    def range(self) -> Domain:
+        """The numbers that strategies draw."""
+        return self.drawn or self.domain
+
+    @property
+    def any_shape(self) -> bool:
+        """Whether it has any shape."""
+        return self.shapes == ("*",)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number option.
+
+    Attributes:
+        default: its value if it is not given.
+        domain: which numbers the documentation allows.
+        values: some that matter; strategies draw these.
+        integer: whether it must be an integer.
+    """
+
+    default: float
+    domain: Domain = REALS
+    values: tuple[float, ...] = ()
+    integer: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option that has a few values: flags, words, functions.
+
+    Attributes:
+        default: its value if it is not given.
+        values: all of them, or some where there are more.
+        kind: "flag", "word" or "function".
+    """
+
+    default: Any
+    values: tuple[Any, ...]
+    kind: str = "flag"
+
+
+Argument = Tensor | Number | Choice
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A form of a loss: its arguments in the order of the functional's parameters.
+
+    Attributes:
+        loss: name of the functional.
+        form: tells the forms of one loss apart, such as "labels" and "probabilities"; empty if it has one.
+        arguments: by name.
+        fixed: options that make the form.
+    """
+
+    loss: str
+    form: str
+    arguments: Mapping[str, Argument]
+    fixed: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.loss}-{self.form}" if self.form else self.loss
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The arguments that are tensors."""
+        return {name: a for name, a in self.arguments.items() if isinstance(a, Tensor)}
+
+    @property
+    def required(self) -> dict[str, Tensor]:
+        """The tensors that cannot be left out."""
+        return {name: tensor for name, tensor in self.tensors.items() if not tensor.optional}
+
+    @property
+    def options(self) -> dict[str, Number | Choice]:
+        """The arguments that are no tensors, without `fixed` ones."""
+        listed = self.arguments.items()
+        return {n: a for n, a in listed if not isinstance(a, Tensor) and n not in self.fixed}
+
+    @property
+    def any_shape(self) -> bool:
+        """Whether the loss takes tensors of any shape."""
+        return next(iter(self.tensors.values())).any_shape
+
+    @property
+    def layouts(self) -> range:
+        """The layouts, by number."""
+        return range(len(ANY_SHAPE) if self.any_shape else len(next(iter(self.tensors.values())).shapes))
+
+    def axes(self, name: str, layout: int) -> str:
+        """The letters of a tensor's axes in a layout."""
+        tensor = self.tensors[name]
+        return ANY_SHAPE[layout] if tensor.any_shape else tensor.shapes[layout % len(tensor.shapes)]
+
+    def shape(self, name: str, layout: int, sizes: Mapping[str, int] | None = None) -> tuple[int, ...]:
+        """A tensor's shape in a layout, of the usual sizes or of these."""
+        known = SIZES | dict(sizes or {})
+        return tuple(known[letter] for letter in self.axes(name, layout).split())
+
+    def axis(self, name: str, letter: str, layout: int) -> int | None:
+        """Which axis of a tensor has a letter in a layout, or None."""
+        letters = self.axes(name, layout).split()
+        return letters.index(letter) if letter in letters else None
+
+    def ordinary(self, layout: int | None = None, *optional: str, format: Format | None = None) -> Case:
+        """An ordinary call in a layout, that of most axes but one by default, with some optional tensors.
+
+        Its numbers are exact in every format, and differ from each other.
+        """
+        chosen = self.layouts[-2:][0] if layout is None else layout
+        given: dict[str, Any] = {}
+        for position, (name, argument) in enumerate(self.arguments.items()):
+            if name in self.fixed:
+                given[name] = self.fixed[name]
+            elif isinstance(argument, Tensor) and (not argument.optional or name in optional):
+                shape = self.shape(name, chosen)
+                given[name] = _numbers(argument, shape, position)
+        return Case(self.loss, format or FORMATS["float32"], given)
+
+
+# The usual size of each axis; different ones, so that a mix-up shows. S labels fit into T frames.
+SIZES = {"N": 2, "C": 3, "D": 4, "F": 4, "d": 2, "e": 5, "T": 5, "S": 2, "NS": 4}
+# The layouts of losses that take any shape.
+ANY_SHAPE = ("", "C", "N C", "N C d")
+
+_REALS = (0.25, -1.5, 3.0, 2.0, 0.5, -0.75, 1.0, -2.0, 0.125, 2.5, -0.25, 1.75, -3.0)
+_UNIT = (0.25, 0.5, 0.875, 0.125, 0.75, 0.375, 0.625)
+
+
+def _numbers(argument: Tensor, shape: tuple[int, ...], position: int) -> Array:
+    """Different numbers of a domain, exact in every format; each argument has others."""
+    size, domain = int(np.prod(shape, dtype=int)), argument.range
+    table: tuple[float, ...]
+    if isinstance(domain, Lengths):
+        return np.full(shape, SIZES[domain.axis])
+    if isinstance(domain, Classes):
+        labels = (np.arange(size) + position) % (SIZES["C"] - domain.blank) + domain.blank
+        labels = labels.reshape(shape)
+        if domain.ended and shape:
+            labels = np.broadcast_to(np.array([2, 0, -1])[: shape[-1]], shape).copy()
+        return labels.astype(np.int64)
+    if isinstance(domain, Members):
+        table = domain.numbers
+    elif argument.weighs:
+        table = (1.0, 0.5, 2.0, 1.5, 0.25, 4.0, 3.0)
+    elif domain.high == 1 and domain.low == 0:
+        table = _UNIT
+    elif domain.low == 0:
+        table = tuple(map(abs, _REALS))
+    elif domain.high == 0:
+        table = tuple(-abs(number) for number in _REALS)
+    else:
+        table = _REALS
+    return np.resize(np.roll(table, -position), shape if size else (0,)).reshape(shape).astype(np.float64)
