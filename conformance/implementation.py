@@ -30,6 +30,7 @@ from .foreign import (
     place_in,
 )
 from .losses import LOSSES
+from .session import session
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -96,18 +97,10 @@ TORCH = Implementation(
     tuple(LOSSES),
 )
 
-_under_test = TORCH
-
 
 def under_test() -> Implementation:
     """What is under test in this session."""
-    return _under_test
-
-
-def put_under_test(implementation: Implementation) -> None:
-    """Test an implementation in this session."""
-    global _under_test
-    _under_test = implementation
+    return session.implementation or TORCH
 
 
 @contextmanager

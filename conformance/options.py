@@ -95,6 +95,12 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
+def profile(config: pytest.Config) -> str | None:
+    """The profile that ``--hypothesis-profile`` names, if any."""
+    name: str | None = config.getoption("hypothesis_profile", None)
+    return name
+
+
 def check_names(option: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Check that all names given to an option are known.
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from . import watch
+from .session import session as own
 
 T = TypeVar("T")
 
@@ -179,4 +180,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Run torch in children from now on; the watch of this process has been set up."""
     shrinking = Shrinking(session.config)
     session.config.pluginmanager.register(shrinking)
-    watch.isolate(shrinking)
+    own.isolation = shrinking

@@ -14,7 +14,7 @@ import torch
 
 from . import watch
 from .disposable import attempt_apart
-from .divergences import IN_FORCE
+from .divergences import in_force
 from .divergences.checking import problem_of
 from .divergences.record import Showing, near, showings
 from .findings import script
@@ -52,7 +52,7 @@ def run(witness: str) -> float | str:
 def dangerous_witnesses() -> dict[str, float | str]:
     """What the witnesses give that may read out of bounds, in a process of their own."""
     dangerous = {row.call for row in ROWS if row.dangerous}
-    here = [showing for showing in showings(IN_FORCE) if hasattr(torch.nn.functional, showing.loss)]
+    here = [showing for showing in showings(in_force()) if hasattr(torch.nn.functional, showing.loss)]
     calls = [showing.witness.code for showing in here if showing.witness.code in dangerous]
     with tempfile.TemporaryDirectory() as folder:
         outcomes = attempt_apart(calls, "cpu", Path(folder, "journal"))
@@ -61,7 +61,7 @@ def dangerous_witnesses() -> dict[str, float | str]:
 
 # Where nothing is on record, there is a test that is not run rather than none, which would be an error.
 NOTHING = pytest.param(None, id="nothing", marks=pytest.mark.skip("no divergence is on record"))
-shown = pytest.mark.parametrize("showing", showings(IN_FORCE) or [NOTHING], ids=str)
+shown = pytest.mark.parametrize("showing", showings(in_force()) or [NOTHING], ids=str)
 
 
 @shown

@@ -19,6 +19,8 @@ from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import pytest
 
+from .session import session
+
 T = TypeVar("T")
 
 # The key of the journals' folder in what a worker is given.
@@ -57,46 +59,36 @@ class Isolation(Protocol):
         """Call a function."""
 
 
-_on_duty: Watch | None = None
-_isolation: Isolation | None = None
-
-
-def isolate(isolation: Isolation) -> None:
-    """Run torch in isolation from now on."""
-    global _isolation
-    _isolation = isolation
-
-
 def note(example: object) -> None:
     """Note what runs next, an example or torch code, in the journal of this process, if it has one."""
-    if _on_duty:
-        _on_duty.note(example)
+    if session.watch:
+        session.watch.note(example)
 
 
 def check_drawn(check: Callable[[T], None], example: T) -> None:
     """Note a drawn example and check it."""
-    if _on_duty:
-        _on_duty.note(example, drawn=True)
-    if _isolation:
-        _isolation.check(check, example)
+    if session.watch:
+        session.watch.note(example, drawn=True)
+    if session.isolation:
+        session.isolation.check(check, example)
     else:
         check(example)
 
 
 def run(function: Callable[[], T]) -> T:
     """Call a function that runs torch."""
-    return _isolation.run(function) if _isolation else function()
+    return session.isolation.run(function) if session.isolation else function()
 
 
 def leave(reason: str) -> None:
     """End this process and say why, if anyone reads that."""
-    if _on_duty:
-        _on_duty.leave(reason)
+    if session.watch:
+        session.watch.leave(reason)
 
 
 def own_journal() -> Path:
     """The journal of this process, which has no workers."""
-    return paths(_on_duty.folder if _on_duty else "", MAIN)[0]
+    return paths(session.watch.folder if session.watch else "", MAIN)[0]
 
 
 class Watch:
@@ -112,8 +104,7 @@ class Watch:
     """
 
     def __init__(self, config: pytest.Config, seconds: int) -> None:
-        global _on_duty
-        _on_duty = self
+        session.watch = self
         worker: dict[str, Any] = getattr(config, "workerinput", {})
         self.folder: str = worker[SENT] if worker else _new_folder()
         self.seconds = min(seconds, LONGEST)
@@ -162,8 +153,7 @@ class Watch:
 
     def pytest_unconfigure(self) -> None:
         """End the watch."""
-        global _on_duty
-        _on_duty = None
+        session.watch = None
         if self._journal:
             self._journal.close()
 

@@ -28,6 +28,7 @@ from conformance.modules import SAMPLES, expect, observe
 from conformance.report.record import Cell as Found
 from conformance.retrial import Crash, Retrial
 from conformance.running import obstacle
+from conformance.session import session
 from conformance.shrinking import DiedError, in_child
 from conformance.tally import Tally
 from conformance.watch import Entry, Watch
@@ -271,7 +272,7 @@ def test_a_run_spends_no_more_than_its_time_on_crashes(pytestconfig: pytest.Conf
 
 @pytest.mark.parametrize("seconds", [0, 1, 10**10, 10**30])
 def test_a_watch_takes_any_number_of_seconds(seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_on_duty", None)
+    monkeypatch.setattr(session, "watch", None)
     on_duty = Watch(SimpleNamespace(), seconds)  # type: ignore[arg-type]  # no worker, so no more is asked of it
     protocol = on_duty.pytest_runtest_protocol(SimpleNamespace(nodeid="test"))
     next(protocol)

@@ -26,6 +26,7 @@ from conformance.implementation import Implementation, Untested
 from conformance.laws import instances
 from conformance.losses import LOSSES
 from conformance.running import obstacle
+from conformance.session import session
 from conformance.tally import Tally
 from conformance.test_corners import test_corner as corner
 from conformance.test_gradient import test_gradient as gradient
@@ -186,8 +187,8 @@ def put(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], records: 
     foreign.watch_for_interrupts()
     guarded = SimpleNamespace(**{LOSS: implementation._guarded(function)})
     made = Implementation("odd:loss", guarded, ("import odd as F",), (LOSS,))
-    monkeypatch.setattr(implementation, "_under_test", made)
-    monkeypatch.setattr(divergences, "IN_FORCE", list(records))
+    monkeypatch.setattr(session, "implementation", made)
+    monkeypatch.setattr(session, "records", tuple(records))
     monkeypatch.setattr(ways.way, "_set_up", ways.way._set_up.__wrapped__)
     obstacle.cache_clear()
 

@@ -12,6 +12,7 @@ import torch
 
 from conformance import divergences, test_divergences
 from conformance.divergences.record import Witness
+from conformance.session import session
 from conformance.tally import Tally
 from conformance.test_value import test_value as value
 
@@ -43,7 +44,7 @@ def test_a_record_that_cannot_judge_fails_by_name(
     outcome = type("Own", (), {"explains": staticmethod(explains)})()
     witnesses = (Witness(LOSS, "1.0", 2.0, 1.0),)
     record = divergences.Divergence("mine", "accuracy", "ordinary", outcome, "it is so", witnesses)
-    monkeypatch.setattr(divergences, "IN_FORCE", [record])
+    monkeypatch.setattr(session, "records", (record,))
     text = failure_of("value")
     assert text.startswith(f"mine: {words}")
     assert "mend the record" in text
@@ -58,7 +59,7 @@ def test_what_is_not_about_numbers_is_explained_by_a_single_bool(
     outcome = type("Own", (), {"explains": lambda self, mismatch: np.ones(shape, bool)})()
     witnesses = (Witness(LOSS, "1.0", 2.0, 1.0),)
     record = divergences.Divergence("mine", "error", "ordinary", outcome, "it is so", witnesses)
-    monkeypatch.setattr(divergences, "IN_FORCE", [record])
+    monkeypatch.setattr(session, "records", (record,))
     text = failure_of("value")
     assert text.startswith(
         f"mine: its outcome returned an array of shape {shape}, and what is not about numb"
@@ -71,7 +72,7 @@ def test_a_record_explains_by_a_bool_of_any_sort(monkeypatch: pytest.MonkeyPatch
     outcome = type("Own", (), {"explains": lambda self, mismatch: said})()
     witnesses = (Witness(LOSS, "1.0", 2.0, 1.0),)
     record = divergences.Divergence("mine", "accuracy", "ordinary", outcome, "it is so", witnesses)
-    monkeypatch.setattr(divergences, "IN_FORCE", [record])
+    monkeypatch.setattr(session, "records", (record,))
     tally = Tally()
     value(CELL, tally, 0)
     assert set(tally.known) == {f"{LOSS}-mine"}

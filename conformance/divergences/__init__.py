@@ -14,6 +14,7 @@ from reference import Array
 
 from ..invalid import Invalid, Promotion
 from ..mismatch import Mismatch
+from ..session import session
 from . import (
     binary,
     classification,
@@ -34,7 +35,7 @@ from .record import Divergence
 if TYPE_CHECKING:
     from ..disposable import Outcome
 
-__all__ = ["DIVERGENCES", "IN_FORCE", "Divergence", "covering", "on_record", "read_records"]
+__all__ = ["DIVERGENCES", "Divergence", "covering", "in_force", "on_record", "read_records"]
 
 # The first that explains a number is the one that counts, so what many numbers follow from comes last.
 DIVERGENCES: tuple[Divergence, ...] = (
@@ -49,14 +50,17 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + zero_times_infinity.DIVERGENCES
     + every_loss.DIVERGENCES
 )
-# The records that count in this session: those of torch, unless the command line says otherwise.
-IN_FORCE = list(DIVERGENCES)
+
+
+def in_force() -> tuple[Divergence, ...]:
+    """The records that count in this session: those of torch, unless the command line says otherwise."""
+    return DIVERGENCES if session.records is None else session.records
 
 
 @np.errstate(all="ignore")  # formulas are evaluated at the ends of the range
 def covering(mismatch: Mismatch) -> tuple[Divergence, bool | Array] | None:
     """The record that explains a mismatch, and which of its elements; None where it is new."""
-    for record in IN_FORCE:
+    for record in in_force():
         if not _concerns(record, mismatch):
             continue
         explained = explained_by(record, mismatch)
@@ -90,7 +94,7 @@ def on_record(
     Returns:
         None where what torch does is new.
     """
-    for record in IN_FORCE:
+    for record in in_force():
         of = "invalid call" in record.of and (way in record.ways if way else not record.ways)
         if not (of and record.current and record.concerns(device) and isinstance(record.instead, Accepts)):
             continue

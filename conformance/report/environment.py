@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from ..devices import absence, cpu_capability, default_devices
-from ..divergences import IN_FORCE
+from ..divergences import in_force
 from ..findings import script
 from ..implementation import under_test
 from ..losses import LOSSES
@@ -160,6 +160,6 @@ def describe_findings() -> list[Finding]:
             script=script(next(witness for witness in record.witnesses if witness.loss == loss)),
             in_force=record.current,
         )
-        for record in IN_FORCE
+        for record in in_force()
         for loss in record.losses
     ]
