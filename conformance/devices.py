@@ -63,3 +63,9 @@ def problem(device: str) -> str | None:
         return f"unknown device {device!r} (valid: {', '.join(_known())}, with an index such as cuda:0)"
     why = absence(device)
     return why and f"{why} (available: {', '.join(available_devices())})"
+
+
+def lacks_tiles() -> str | None:
+    """Why this processor multiplies bfloat16 matrices without tiles, or None."""
+    tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    return None if tiles else "this processor has no matrix tiles (AMX)"

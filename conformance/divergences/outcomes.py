@@ -16,7 +16,7 @@ from strategies import Case
 from ..differentiating import expect_derivatives
 from ..disposable import Outcome as Returned
 from ..invalid import Invalid, Promotion
-from ..judging import oracle_arguments
+from ..judging import WEIGHTS, oracle_arguments
 from ..losses import Loss
 from ..mismatch import GradientMismatch, Mismatch, SecondMismatch
 
@@ -98,10 +98,15 @@ class Computes:
 
 
 def _directions_overflow(mismatch: SecondMismatch) -> bool:
-    """Whether the directions, which are added and subtracted, are together beyond the range."""
+    """Whether the directions, which are added and subtracted, are together beyond the range.
+
+    They are multiplied by the upstream gradient and by weights on their way.
+    """
+    given = mismatch.case.arguments
+    factors = [mismatch.upstream, *(given.get(name) for name in WEIGHTS)]
+    scale = math.prod(float(np.max(np.abs(f), initial=1)) for f in factors if f is not None)
     sizes = [float(np.max(np.abs(tangent), initial=0)) for tangent in mismatch.tangents.values()]
-    upstream = 1.0 if mismatch.upstream is None else float(np.max(np.abs(mismatch.upstream), initial=1))
-    return sum(sizes) * max(1.0, upstream) > mismatch.case.format.max
+    return sum(sizes) * scale > mismatch.case.format.max
 
 
 @dataclass(frozen=True)

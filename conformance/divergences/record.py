@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain, count
 
@@ -94,6 +94,7 @@ class Divergence:
             other operations. The witnesses of what concerns certain devices run there.
         upstream: where torch's developers discuss it, if that is known.
         ways: the ways of running torch concerned, where it is about those only.
+        needs: why this machine's processor cannot show it, or None; for what depends on its instructions.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Divergence:
     devices: tuple[str, ...] = ()
     upstream: str = ""
     ways: tuple[str, ...] = ()
+    needs: Callable[[], str | None] = lambda: None
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -127,9 +129,9 @@ class Divergence:
 
     @property
     def absent(self) -> str | None:
-        """Why the witnesses cannot run here: all devices that the record is about are absent; or None."""
+        """Why the witnesses cannot run here, such as that all devices concerned are absent; or None."""
         reasons = [absence(device) for device in self.devices if device != ELSEWHERE]
-        return reasons[0] if reasons and all(reasons) else None
+        return reasons[0] if reasons and all(reasons) else self.needs()
 
     def concerns(self, device: str) -> bool:
         """Whether a device, as torch spells it, is among those that the record is about."""
