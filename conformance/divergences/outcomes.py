@@ -90,10 +90,12 @@ class Computes:
             # The chain rule of the chain rule adds and multiplies in an order that is open: where one thing
             # that is not finite may come of it, any may.
             infinite = outcome.plus | outcome.minus | outcome.nan | _directions_overflow(mismatch)
-            given = given | (infinite & ~np.isfinite(mismatch.observed))
             if mismatch.argument == "along":
                 gathered = gathered_along(formula, mismatch, mismatch.loss.name in self.narrow)
-                given = given if gathered is None else given | gathered.gives(mismatch.observed)
+                if gathered is not None:
+                    given = given | gathered.gives(mismatch.observed)
+                    infinite = infinite | gathered.plus | gathered.minus | gathered.nan
+            given = given | (infinite & ~np.isfinite(mismatch.observed))
         return np.asarray(given & about & self.where(mismatch, outcome))
 
 
