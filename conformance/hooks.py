@@ -200,9 +200,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
+# Not the first: where there is a recorder, it explains a failure with the command that shows it again.
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Name the cause of a failure before anyone shows it."""
+    """Name the cause of a failure before pytest shows it."""
     if report.failed:
         failures.explain(report)
 
