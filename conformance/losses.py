@@ -30,6 +30,9 @@ class Loss:
         backward_since: the first torch known to have the backward kernel of a format, where it came later.
         twice: whether the gradient can be differentiated.
         forward: whether torch has forward mode for it.
+        non_negative: whether no loss is below 0.
+        symmetric: whether its first two arguments may change places.
+        perfect: whether a prediction that equals the target costs nothing.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Loss:
     backward_since: Mapping[str, str] = field(default_factory=dict)
     twice: bool = True
     forward: bool = True
+    non_negative: bool = True
+    symmetric: bool = False
+    perfect: bool = False
 
     @property
     def oracle(self) -> Callable[..., Any]:
@@ -79,28 +85,32 @@ class Loss:
 LOSSES = {
     row.name: row
     for row in (
-        Loss("l1_loss", "L1Loss"),
-        Loss("mse_loss", "MSELoss"),
-        Loss("smooth_l1_loss", "SmoothL1Loss", backward_since={"float16": "2.13"}),
-        Loss("huber_loss", "HuberLoss", legacy=False),
+        Loss("l1_loss", "L1Loss", symmetric=True, perfect=True),
+        Loss("mse_loss", "MSELoss", symmetric=True, perfect=True),
+        Loss(
+            "smooth_l1_loss", "SmoothL1Loss", backward_since={"float16": "2.13"}, symmetric=True, perfect=True
+        ),
+        Loss("huber_loss", "HuberLoss", legacy=False, symmetric=True, perfect=True),
         Loss("cross_entropy", "CrossEntropyLoss"),
         Loss("nll_loss", "NLLLoss"),
         Loss("linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13"),
-        Loss("binary_cross_entropy", "BCELoss"),
+        Loss("binary_cross_entropy", "BCELoss", perfect=True),
         Loss("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
         Loss("soft_margin_loss", "SoftMarginLoss"),
-        Loss("hinge_embedding_loss", "HingeEmbeddingLoss"),
-        Loss("poisson_nll_loss", "PoissonNLLLoss"),
-        Loss("gaussian_nll_loss", "GaussianNLLLoss", legacy=False),
-        Loss("kl_div", "KLDivLoss"),
-        Loss("cosine_embedding_loss", "CosineEmbeddingLoss"),
-        Loss("margin_ranking_loss", "MarginRankingLoss"),
+        Loss("hinge_embedding_loss", "HingeEmbeddingLoss", non_negative=False, perfect=True),
+        Loss("poisson_nll_loss", "PoissonNLLLoss", non_negative=False),
+        Loss("gaussian_nll_loss", "GaussianNLLLoss", legacy=False, non_negative=False, symmetric=True),
+        Loss("kl_div", "KLDivLoss", non_negative=False, perfect=True),
+        Loss("cosine_embedding_loss", "CosineEmbeddingLoss", symmetric=True),
+        Loss("margin_ranking_loss", "MarginRankingLoss", symmetric=True),
         Loss("triplet_margin_loss", "TripletMarginLoss"),
         Loss("triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss", legacy=False),
         Loss("multi_margin_loss", "MultiMarginLoss", formats=WIDE, twice=False, forward=False),
         Loss("multilabel_margin_loss", "MultiLabelMarginLoss", formats=WIDE, twice=False, forward=False),
         Loss("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),
-        Loss("ctc_loss", "CTCLoss", formats=WIDE, legacy=False, twice=False, forward=False),
+        Loss(
+            "ctc_loss", "CTCLoss", formats=WIDE, legacy=False, twice=False, forward=False, non_negative=False
+        ),
     )
 }
 

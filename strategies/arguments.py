@@ -168,6 +168,20 @@ class Signature:
         letters = self.axes(name, layout).split()
         return letters.index(letter) if letter in letters else None
 
+    def axis_of(self, name: str, letter: str, array: Array) -> int | None:
+        """Which axis of an array that is given for a tensor has a letter, or None.
+
+        Of a tensor of any shape the first axis is the batch. Where an array has more axes than are declared,
+        the last one is still the last.
+        """
+        if self.tensors[name].any_shape:
+            return 0 if letter == "N" and array.ndim else None
+        shapes = [shape.split() for shape in self.tensors[name].shapes]
+        letters = next((found for found in shapes if len(found) == array.ndim), max(shapes, key=len))
+        if letter not in letters:
+            return None
+        return array.ndim - 1 if letter == letters[-1] != "N" else letters.index(letter)
+
     def takes(self, case: Case) -> bool:
         """Whether a call has real numbers and integers where this form has them."""
         given = ((case.arguments.get(name), tensor) for name, tensor in self.required.items())
