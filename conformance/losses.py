@@ -1,4 +1,4 @@
-"""The losses under test, one row each. Adding a loss is a formula, a strategy and a row here."""
+"""The losses under test, one row each: what their declarations in strategies/signatures.py do not say."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis.strategies import SearchStrategy
 
 import reference
 import strategies
-from reference import FORMATS, REDUCTIONS, Format
+from reference import FORMATS, Format
+from strategies.arguments import Gradient, Signature
+from strategies.signatures import SIGNATURES, form_of
 
 WIDE = ("float64", "float32")
-PAIR = ("input1", "input2")
-TRIPLET = ("anchor", "positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -24,30 +24,28 @@ class Loss:
     Attributes:
         name: in torch.nn.functional, in reference and in strategies.
         module: the class in torch.nn.
-        reductions: the documented values of ``reduction``.
         formats: the floating-point formats that torch's CPU kernels support.
         legacy: whether the deprecated ``size_average`` and ``reduce`` exist.
         since: the first torch known to have the loss, where that is not the oldest supported.
         backward_since: the first torch known to have the backward kernel of a format, where it came later.
-        differentiable: the arguments that torch differentiates by, those of them that are real arrays.
-        with_probabilities: those that it differentiates by where the target is probabilities.
-        refused: real arguments of which torch says that the loss is not differentiable by them.
         twice: whether the gradient can be differentiated.
         forward: whether torch has forward mode for it.
+        non_negative: whether no loss is below 0.
+        symmetric: whether its first two arguments may change places.
+        perfect: whether a prediction that equals the target costs nothing.
     """
 
     name: str
     module: str
-    reductions: tuple[str, ...] = REDUCTIONS
     formats: tuple[str, ...] = tuple(FORMATS)
     legacy: bool = True
     since: str = "2.6"
     backward_since: Mapping[str, str] = field(default_factory=dict)
-    differentiable: tuple[str, ...] = ("input", "target")
-    with_probabilities: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
     twice: bool = True
     forward: bool = True
+    non_negative: bool = True
+    symmetric: bool = False
+    perfect: bool = False
 
     @property
     def oracle(self) -> Callable[..., Any]:
@@ -55,11 +53,27 @@ class Loss:
         formula: Callable[..., Any] = getattr(reference, self.name)
         return formula
 
+    @property
+    def forms(self) -> tuple[Signature, ...]:
+        """The declarations of its arguments, one for each form that it has."""
+        return SIGNATURES[self.name]
+
+    @property
+    def reductions(self) -> tuple[str, ...]:
+        """The documented values of ``reduction``."""
+        values: tuple[Any, ...] = self.forms[0].options["reduction"].values
+        return values
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Real arguments by which, in some form, torch says that the loss is not differentiable."""
+        tensors = (item for form in self.forms for item in form.tensors.items())
+        return tuple(dict.fromkeys(name for name, t in tensors if t.gradient is Gradient.REFUSED))
+
     def variables(self, case: strategies.Case) -> list[str]:
         """The arguments of a case by which torch differentiates, in the order of the signature."""
-        names = self.differentiable
-        if strategies.is_real(case.arguments.get("target")):
-            names += self.with_probabilities
+        tensors = form_of(case).tensors
+        names = {name for name, tensor in tensors.items() if tensor.gradient is Gradient.YES}
         return [name for name, value in case.arguments.items() if name in names and strategies.is_real(value)]
 
     def cases(self, format: Format, reduction: str) -> SearchStrategy[strategies.Case]:
@@ -71,49 +85,34 @@ class Loss:
 LOSSES = {
     row.name: row
     for row in (
-        Loss("l1_loss", "L1Loss", differentiable=("input", "target", "weight")),
-        Loss("mse_loss", "MSELoss", differentiable=("input", "target", "weight")),
-        Loss("smooth_l1_loss", "SmoothL1Loss", backward_since={"float16": "2.13"}),
-        Loss("huber_loss", "HuberLoss", legacy=False, differentiable=("input", "target", "weight")),
-        Loss("cross_entropy", "CrossEntropyLoss", with_probabilities=("weight",), refused=("weight",)),
-        Loss("nll_loss", "NLLLoss", differentiable=("input",), refused=("weight",)),
+        Loss("l1_loss", "L1Loss", symmetric=True, perfect=True),
+        Loss("mse_loss", "MSELoss", symmetric=True, perfect=True),
         Loss(
-            "linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13",
-            differentiable=("input", "linear_weight", "linear_bias", "target"),
-            with_probabilities=("weight",), refused=("weight",),
+            "smooth_l1_loss", "SmoothL1Loss", backward_since={"float16": "2.13"}, symmetric=True, perfect=True
         ),
-        Loss("binary_cross_entropy", "BCELoss", refused=("weight",)),
-        Loss("binary_cross_entropy_with_logits", "BCEWithLogitsLoss", refused=("weight", "pos_weight")),
-        Loss("soft_margin_loss", "SoftMarginLoss", differentiable=("input",), refused=("target",)),
-        Loss("hinge_embedding_loss", "HingeEmbeddingLoss", differentiable=("input",)),
-        Loss("poisson_nll_loss", "PoissonNLLLoss"),
-        Loss("gaussian_nll_loss", "GaussianNLLLoss", legacy=False, differentiable=("input", "target", "var")),
-        Loss("kl_div", "KLDivLoss", reductions=(*REDUCTIONS, "batchmean")),
-        Loss("cosine_embedding_loss", "CosineEmbeddingLoss", differentiable=PAIR),
-        Loss("margin_ranking_loss", "MarginRankingLoss", differentiable=(*PAIR, "target")),
-        Loss("triplet_margin_loss", "TripletMarginLoss", differentiable=TRIPLET),
+        Loss("huber_loss", "HuberLoss", legacy=False, symmetric=True, perfect=True),
+        Loss("cross_entropy", "CrossEntropyLoss"),
+        Loss("nll_loss", "NLLLoss"),
+        Loss("linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13"),
+        Loss("binary_cross_entropy", "BCELoss", perfect=True),
+        Loss("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
+        Loss("soft_margin_loss", "SoftMarginLoss"),
+        Loss("hinge_embedding_loss", "HingeEmbeddingLoss", non_negative=False, perfect=True),
+        Loss("poisson_nll_loss", "PoissonNLLLoss", non_negative=False),
+        Loss("gaussian_nll_loss", "GaussianNLLLoss", legacy=False, non_negative=False, symmetric=True),
+        Loss("kl_div", "KLDivLoss", non_negative=False, perfect=True),
+        Loss("cosine_embedding_loss", "CosineEmbeddingLoss", symmetric=True),
+        Loss("margin_ranking_loss", "MarginRankingLoss", symmetric=True),
+        Loss("triplet_margin_loss", "TripletMarginLoss"),
+        Loss("triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss", legacy=False),
+        Loss("multi_margin_loss", "MultiMarginLoss", formats=WIDE, twice=False, forward=False),
+        Loss("multilabel_margin_loss", "MultiLabelMarginLoss", formats=WIDE, twice=False, forward=False),
+        Loss("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),
         Loss(
-            "triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss", legacy=False,
-            differentiable=TRIPLET,
-        ),
-        Loss(
-            "multi_margin_loss", "MultiMarginLoss", formats=WIDE,
-            differentiable=("input",), refused=("weight",), twice=False, forward=False,
-        ),
-        Loss(
-            "multilabel_margin_loss", "MultiLabelMarginLoss", formats=WIDE,
-            differentiable=("input",), twice=False, forward=False,
-        ),
-        Loss(
-            "multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss",
-            differentiable=("input", "target", "weight"),
-        ),
-        Loss(
-            "ctc_loss", "CTCLoss", formats=WIDE, legacy=False,
-            differentiable=("log_probs",), twice=False, forward=False,
+            "ctc_loss", "CTCLoss", formats=WIDE, legacy=False, twice=False, forward=False, non_negative=False
         ),
     )
-}  # fmt: skip
+}
 
 # Old names that torch keeps for modules of the table.
 ALIASES = {"NLLLoss2d": "NLLLoss"}

@@ -11,7 +11,7 @@ import numpy as np
 
 from reference import FORMATS, Array, Format
 
-from .case import Case
+from .case import Case, is_real
 from .domains import REALS, Classes, Domain, Lengths, Members
 
 
@@ -30,7 +30,6 @@ class Gradient(Enum):
     YES = "it does"
     NO = "it gives no gradient"
     REFUSED = "it says that it does not"
-    WITH_PROBABILITIES = "it does if the target holds probabilities, and else says that it does not"
 
 
 @dataclass(frozen=True)
@@ -168,6 +167,29 @@ class Signature:
         """Which axis of a tensor has a letter in a layout, or None."""
         letters = self.axes(name, layout).split()
         return letters.index(letter) if letter in letters else None
+
+    def axis_of(self, name: str, letter: str, array: Array) -> int | None:
+        """Which axis of an array that is given for a tensor has a letter, or None.
+
+        Of a tensor of any shape the first axis is the batch. Where an array has more axes than are declared,
+        the last one is still the last.
+        """
+        if self.tensors[name].any_shape:
+            return 0 if letter == "N" and array.ndim else None
+        shapes = [shape.split() for shape in self.tensors[name].shapes]
+        letters = next((found for found in shapes if len(found) == array.ndim), max(shapes, key=len))
+        if letter not in letters:
+            return None
+        return array.ndim - 1 if letter == letters[-1] != "N" else letters.index(letter)
+
+    def takes(self, case: Case) -> bool:
+        """Whether a call has real numbers and integers where this form has them."""
+        given = ((case.arguments.get(name), tensor) for name, tensor in self.required.items())
+        return all(
+            ("float" if is_real(value) else "integer") in tensor.dtypes
+            for value, tensor in given
+            if isinstance(value, np.ndarray)
+        )
 
     def ordinary(self, layout: int | None = None, *optional: str, format: Format | None = None) -> Case:
         """An ordinary call in a layout, that of most axes but one by default, with some optional tensors.

@@ -17,6 +17,7 @@ from typing import Any
 from reference import REDUCTIONS
 
 from .arguments import Choice, Fit, Gradient, Number, Signature, Tensor
+from .case import Case
 from .domains import (
     BETWEEN_SIGNS,
     BITS,
@@ -173,3 +174,12 @@ FORMS = (
 SIGNATURES: dict[str, tuple[Signature, ...]] = {}
 for _form in FORMS:
     SIGNATURES[_form.loss] = (*SIGNATURES.get(_form.loss, ()), _form)
+
+
+def form_of(case: Case) -> Signature:
+    """The form that a call of a loss has; the first if the call is of none that is declared."""
+    forms = SIGNATURES[case.loss]
+    # An option that makes the form has in the first form its default.
+    options = {name: case.arguments.get(name, value) for name, value in forms[0].fixed.items()}
+    alike = (form for form in forms if options.items() == form.fixed.items() and form.takes(case))
+    return next(alike, forms[0])

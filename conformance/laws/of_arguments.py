@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 
 from reference.binary import sigmoid
 from strategies import Case
+from strategies.signatures import form_of
 
-from ..losses import LOSSES
 from .claim import Claim, Composed, Operation, reduced
 from .of_batches import unchanged
 from .samples import spelt_out
@@ -23,7 +22,7 @@ def exchanging_the_pair(case: Case) -> Claim:
     """
     case = spelt_out(case)
     given = case.arguments
-    one, other = ("input1", "input2") if "input1" in given else ("input", "target")
+    one, other, *_ = form_of(case).required
     exchanged: dict[str, Any] = {one: given[other], other: given[one]}
     if case.loss == "margin_ranking_loss":
         exchanged["target"] = np.array(-given["target"])
@@ -65,8 +64,7 @@ def widening_the_margin(case: Case) -> Claim:
 
     max(0, .) is monotone, and so is its square.
     """
-    default = inspect.signature(LOSSES[case.loss].oracle).parameters["margin"].default
-    margin = case.arguments.get("margin", default)
+    margin = case.arguments.get("margin", form_of(case).options["margin"].default)
     narrow, wide = ("larger", "smaller") if case.loss == "cosine_embedding_loss" else ("smaller", "larger")
     wider = margin + 0.5
     if case.loss == "cosine_embedding_loss":  # whose margin is documented to be at most 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from reference import Array
-from strategies import Case, is_real
+from strategies import Case
+from strategies.signatures import form_of
 
+from ..losses import LOSSES
 from .claim import Call, Claim, reduced
-from .samples import batch_size, labels_of, spelt_out, taking
+from .samples import axes_of, batch_size, labels_of, spelt_out, taking
 
 
 def unchanged(before: Call, after: Call, *reductions: str, each: str = "each_before") -> Claim:
@@ -39,9 +41,9 @@ def kept_labels(case: Case) -> Array:
 
 def _divisor(case: Case) -> Array | None:
     """The weights by whose sum a mean is divided; None for the number of losses."""
-    given = case.arguments
+    given, declared = case.arguments, form_of(case).tensors.get("weight")
     weight = given.get("weight")
-    if case.loss not in ("cross_entropy", "nll_loss", "linear_cross_entropy") or is_real(given["target"]):
+    if declared is None or not declared.divides_mean:
         return None
     kept = kept_labels(case)
     labels = np.where(kept, given["target"], 0)
@@ -71,7 +73,7 @@ def reducing(case: Case) -> Claim:
         relations.append("np.sum(each) / np.sum(weights) == mean")
     if len(relations) > 1:
         calls["mean"] = reduced(case, "mean")
-    if case.loss == "kl_div":
+    if "batchmean" in LOSSES[case.loss].reductions:
         calls["batchmean"] = reduced(case, "batchmean")
         x = case.arguments["input"]
         relations.append(f"np.sum(each) / {len(x) if x.ndim else 1} == batchmean")
@@ -133,10 +135,7 @@ def stacking(case: Case) -> Claim | None:
     """
     case = spelt_out(case)
     size = batch_size(case)
-    positions = case.loss in ("cross_entropy", "nll_loss") and case.arguments["input"].ndim > 2
-    if case.loss == "linear_cross_entropy":
-        positions = case.arguments["linear_weight"].ndim > 2
-    if not size or positions:  # a sample with positions has no unbatched form
+    if not size or axes_of(case, "d"):  # a sample with positions has no unbatched form
         return None
     calls: dict[str, Call] = {"batch": case, "first": taking(case, 0), "last": taking(case, size - 1)}
     return Claim(calls, ("batch[0] == first", "batch[-1] == last"))

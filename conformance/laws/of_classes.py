@@ -9,14 +9,12 @@ import numpy as np
 from reference import Array
 from reference.classification import log_softmax
 from strategies import Case, is_real
+from strategies.domains import Classes
+from strategies.signatures import form_of
 
 from .claim import Claim, Composed, Operation
 from .of_batches import kept_labels, unchanged
-
-
-def class_axis(array: Array) -> int:
-    """The axis of classes of logits and of probabilities."""
-    return 0 if array.ndim == 1 else 1
+from .samples import axes_of, size_of
 
 
 def _reversed(array: Array, axis: int) -> Array:
@@ -28,28 +26,18 @@ def permuting_the_classes(case: Case) -> Claim:
 
     A sum over classes does not depend on their order, and a label is only a name.
     """
-    given = case.arguments
-    x, y = given["input"], given["target"]
+    given, classes = case.arguments, size_of(case, "C")
     changed: dict[str, Any] = {
-        name: _reversed(given[name], 0)
-        for name in ("linear_weight", "linear_bias", "weight")
-        if name in given
+        name: _reversed(given[name], axis) for name, axis in axes_of(case, "C").items()
     }
-    if case.loss == "linear_cross_entropy":
-        classes = len(given["linear_weight"])
-    else:
-        axis = class_axis(x) if case.loss in ("cross_entropy", "nll_loss") else -1
-        changed["input"] = _reversed(x, axis)
-        classes = x.shape[axis]
-    if case.loss == "multilabel_soft_margin_loss":
-        changed["target"] = _reversed(y, -1)
-    elif is_real(y):
-        changed["target"] = _reversed(y, class_axis(y))
-    else:  # labels out of range are ignored, or end a list, and stay
-        changed["target"] = np.where((y >= 0) & (y < classes), classes - 1 - y.astype(int), y).astype(y.dtype)
-        ignored = given.get("ignore_index", -100)
-        if 0 <= ignored < classes:
-            changed["ignore_index"] = classes - 1 - ignored
+    for name, tensor in form_of(case).required.items():
+        if isinstance(tensor.domain, Classes):  # labels out of range are ignored, or end a list, and stay
+            y = given[name]
+            renamed = np.where((y >= 0) & (y < classes), classes - 1 - y.astype(int), y)
+            changed[name] = renamed.astype(y.dtype)
+    ignored = given.get("ignore_index", -100)
+    if 0 <= ignored < classes:
+        changed["ignore_index"] = classes - 1 - ignored
     return unchanged(case, case.replacing(**changed))
 
 
@@ -72,7 +60,7 @@ def shifting_the_logits(case: Case) -> Claim:
     log softmax(x + c) = x + c - log(e^c sum exp x) = log softmax(x). The logits of a linear layer are shifted
     by its bias.
     """
-    if case.loss == "linear_cross_entropy":
+    if "input" not in axes_of(case, "C"):
         a = case.arguments["linear_weight"]
         bias = case.arguments.get("linear_bias", np.zeros(a.shape[:-1]))
         less, more = _shifted(bias, case)
@@ -96,10 +84,8 @@ def naming_labels_by_one_hot(case: Case) -> Claim | None:
     if ignores:  # smoothing would give the ignored sample probabilities
         case = case.without("label_smoothing")
     x = np.where(np.isfinite(given["input"]), given["input"], 0.0)
-    logits = given.get("linear_weight", x)
-    classes = logits.shape[0 if "linear_weight" in given else class_axis(x)]
     labels = np.where(kept, given["target"].astype(np.int64), -1)
-    one_hot = (labels[..., None] == np.arange(classes)).astype(float)
+    one_hot = (labels[..., None] == np.arange(size_of(case, "C"))).astype(float)
     axis = 0 if labels.ndim == 0 else 1
     probabilities = case.replacing(input=x, target=np.array(np.moveaxis(one_hot, -1, axis)))
     same_divisor = not ignores and "weight" not in given
@@ -119,9 +105,10 @@ def removing_the_ignored(case: Case) -> Claim | None:
     if np.all(kept_labels(case)):
         case = case.replacing(ignore_index=int(given["target"].flat[0]))
     x, labels = given["input"], np.reshape(given["target"], -1)
-    if case.loss != "linear_cross_entropy":
-        x = np.moveaxis(x, class_axis(x), -1)
-    elif given["linear_weight"].ndim > 2:  # a row is behind many labels
+    axis = axes_of(case, "C").get("input")
+    if axis is not None:
+        x = np.moveaxis(x, axis, -1)
+    elif axes_of(case, "d"):  # a row is behind many labels
         return None
     rows = np.flatnonzero(kept_labels(case))
     samples = np.reshape(x, (labels.size, x.shape[-1]))
@@ -137,6 +124,6 @@ def taking_log_softmax_first(case: Case) -> Claim | None:
     if is_real(case.arguments["target"]):
         return None
     case = case.without("label_smoothing")
-    axis = class_axis(case.arguments["input"])
+    axis = axes_of(case, "C")["input"]
     operation = Operation(f"lambda x: x.log_softmax({axis})", lambda x: log_softmax(x, axis))
     return unchanged(case, Composed(Case("nll_loss", case.format, case.arguments), operation))

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from strategies import Case, is_real
+from reference import Array
+from strategies import Case
+from strategies.signatures import form_of
 
 from .claim import Call, Claim, reduced
 from .of_batches import unchanged
-
-# Losses whose mean divides by the weights of the labels, where the target is labels.
-DIVIDES_BY_WEIGHTS = ("nll_loss", "cross_entropy", "linear_cross_entropy")
+from .samples import size_of
 
 
-def _weight_shape(case: Case) -> tuple[int, ...]:
-    """The shape of a weight for each element, or for each class."""
-    given = case.arguments
-    x = given["input"]
-    if "linear_weight" in given:
-        return (len(given["linear_weight"]),)
-    if case.loss in ("cross_entropy", "nll_loss"):
-        return (x.shape[0 if x.ndim == 1 else 1],)
-    if case.loss in ("multi_margin_loss", "multilabel_soft_margin_loss"):
-        return (x.shape[-1],)
-    shape: tuple[int, ...] = x.shape
-    return shape
+def _ones(case: Case, name: str) -> Array:
+    """Weights of one, for each element or for each class."""
+    form = form_of(case)
+    elements: tuple[int, ...] = case.arguments["input"].shape
+    return np.ones(elements if form.tensors[name].any_shape else size_of(case, "C"))
 
 
 def weighing_by_one(case: Case) -> Claim:
@@ -32,9 +25,8 @@ def weighing_by_one(case: Case) -> Claim:
 
     1 l = l, and the weights sum to the number of losses.
     """
-    ones = {"weight": np.ones(_weight_shape(case))}
-    if case.loss == "binary_cross_entropy_with_logits":
-        ones["pos_weight"] = np.ones(_weight_shape(case))
+    weights = [name for name, tensor in form_of(case).tensors.items() if tensor.weighs]
+    ones = {name: _ones(case, name) for name in weights}
     return unchanged(case.without(*ones), case.replacing(**ones))
 
 
@@ -43,12 +35,12 @@ def doubling_the_weights(case: Case) -> Claim | None:
 
     A loss is proportional to its weight. For the divisor see `reducing`.
     """
-    weight = case.arguments.get("weight", np.ones(_weight_shape(case)))
+    weight = case.arguments.get("weight", _ones(case, "weight"))
     if np.any(weight > case.format.max / 2):
         return None
     doubled = case.replacing(weight=np.array(2 * weight))
     case = case.replacing(weight=weight)
-    factor = 1 if case.loss in DIVIDES_BY_WEIGHTS and not is_real(case.arguments["target"]) else 2
+    factor = 1 if form_of(case).tensors["weight"].divides_mean else 2
     calls: dict[str, Call] = {
         f"{name}_{which}": reduced(call, reduction)
         for name, reduction in (("each", "none"), ("sum", "sum"), ("mean", "mean"))

@@ -8,54 +8,44 @@ import numpy as np
 
 from reference import Array
 from strategies import Case
+from strategies.arguments import Fit
+from strategies.signatures import form_of
 
-# Arguments that broadcast to the result, or have its shape.
-ELEMENTWISE: dict[str, tuple[str, ...]] = {
-    "l1_loss": ("input", "target", "weight"),
-    "mse_loss": ("input", "target", "weight"),
-    "smooth_l1_loss": ("input", "target"),
-    "huber_loss": ("input", "target", "weight"),
-    "binary_cross_entropy": ("input", "target", "weight"),
-    "binary_cross_entropy_with_logits": ("input", "target", "weight", "pos_weight"),
-    "soft_margin_loss": ("input", "target"),
-    "hinge_embedding_loss": ("input", "target"),
-    "poisson_nll_loss": ("input", "target"),
-    "gaussian_nll_loss": ("input", "target", "var"),
-    "kl_div": ("input", "target"),
-    "margin_ranking_loss": ("input1", "input2", "target"),
-}
-# Arguments whose first axis is the batch, beside others that have none. CTC has an order of its own.
-BATCHED: dict[str, tuple[str, ...]] = {
-    "cross_entropy": ("input", "target"),
-    "nll_loss": ("input", "target"),
-    "linear_cross_entropy": ("input", "target"),
-    "cosine_embedding_loss": ("input1", "input2", "target"),
-    "triplet_margin_loss": ("anchor", "positive", "negative"),
-    "triplet_margin_with_distance_loss": ("anchor", "positive", "negative"),
-    "multi_margin_loss": ("input", "target"),
-    "multilabel_margin_loss": ("input", "target"),
-    "multilabel_soft_margin_loss": ("input", "target"),
-}
+
+def axes_of(case: Case, letter: str) -> dict[str, int]:
+    """The axis that has a letter, of each tensor of a call that has one."""
+    form = form_of(case)
+    given = {name: case.arguments[name] for name in form.tensors if name in case.arguments}
+    arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
+    found = {name: form.axis_of(name, letter, array) for name, array in arrays.items()}
+    return {name: axis for name, axis in found.items() if axis is not None}
+
+
+def size_of(case: Case, letter: str) -> int:
+    """How long the axis of a letter is, 0 if there is none."""
+    sizes = (case.arguments[name].shape[axis] for name, axis in axes_of(case, letter).items())
+    return next(sizes, 0)
 
 
 def spelt_out(case: Case) -> Case:
     """The same call with arguments that broadcast given in full."""
-    names = ELEMENTWISE.get(case.loss, ())
+    form = form_of(case)
+    names = form.tensors if form.any_shape else ()
     arrays = {
         name: case.arguments[name] for name in names if isinstance(case.arguments.get(name), np.ndarray)
     }
-    if "var" in arrays and arrays["var"].ndim < arrays["input"].ndim:  # one for each row
-        arrays["var"] = np.expand_dims(arrays["var"], -1)
+    for name, array in arrays.items():
+        if form.tensors[name].fit is Fit.PER_ROW and array.ndim < arrays["input"].ndim:
+            arrays[name] = np.expand_dims(array, -1)
     shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
     return case.replacing(**{name: np.array(np.broadcast_to(array, shape)) for name, array in arrays.items()})
 
 
 def batch_size(case: Case) -> int | None:
     """How many samples a spelt-out call is of; None for one alone."""
-    x = next(iter(case.arguments.values()))
-    if case.loss == "ctc_loss":
-        return int(x.shape[1]) if x.ndim == 3 else None
-    return len(x) if x.ndim > (case.loss in BATCHED) else None
+    name, x = next(iter(case.arguments.items()))
+    axis = axes_of(case, "N").get(name)
+    return None if axis is None else int(x.shape[axis])
 
 
 def taking(case: Case, rows: list[int] | int) -> Case:
@@ -63,11 +53,10 @@ def taking(case: Case, rows: list[int] | int) -> Case:
     index = np.asarray(rows, dtype=np.int64)
     if case.loss == "ctc_loss":
         return _sequences(case, index)
-    names = ELEMENTWISE.get(case.loss) or BATCHED[case.loss]
-    arrays = {
-        name: case.arguments[name] for name in names if isinstance(case.arguments.get(name), np.ndarray)
-    }
-    return case.replacing(**{name: np.asarray(np.take(x, index, axis=0)) for name, x in arrays.items()})
+    axes = axes_of(case, "N")
+    return case.replacing(
+        **{name: np.asarray(np.take(case.arguments[name], index, axis)) for name, axis in axes.items()}
+    )
 
 
 def _sequences(case: Case, index: Array) -> Case:
