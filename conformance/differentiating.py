@@ -14,6 +14,7 @@ from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, spread
 
+from .dividing import has_no_value
 from .foreign import UnfitError, check_dense
 from .implementation import refusable
 from .judging import Numbering, oracle_arguments
@@ -31,7 +32,7 @@ class Expected:
         tangents: a direction for each variable, if asked for the second derivative.
         second: by each variable, the derivative of sum(tangent * gradient).
         along: the derivative of the result along the tangents.
-        value: the result itself.
+        value: the result itself; nan where weights cancel in the sum that a mean divides by.
     """
 
     upstream: Array
@@ -87,7 +88,7 @@ def expect_derivatives(
     upstream = spread(differentiation.upstream, result.shape)
     first_direction = _opened(numbers(upstream, form))
     direction: Any = Variable(first_direction) if twice else first_direction
-    value = constant(result)
+    value = np.full(result.shape, np.nan) if has_no_value(case) else constant(result)
     # A result that depends on no variable (no frame in any sequence) has the derivative 0.
     result = result if isinstance(result, Variable) else Variable(result)
     first = dict(zip(names, gradients(result, direction, list(inner.values()))))

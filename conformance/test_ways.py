@@ -18,10 +18,11 @@ from strategies import Case, Differentiation, differentiations, spread
 
 from .cells import run_drawn
 from .differentiating import Expected, expect_derivatives
+from .dividing import settled
 from .evidence import KINDS, RESULT, Evidence, Problem, differing, raises, view_changed
 from .foreign import UnfitError, check_dense, check_tensor, message_of, named, told
 from .implementation import TORCH, Untested, refusable, under_test
-from .judging import Worst, conforms_as_masked, expect, ratios
+from .judging import Worst, expect, ratios
 from .mismatch import GradientMismatch, Mismatch
 from .running import NO_FIXED_ORDER, arguments, may_vary, skip_undocumented, to_numpy
 from .tally import Tally
@@ -286,9 +287,10 @@ def _check_bits_or_bound(
     same = (first == second) & (np.signbit(first) == np.signbit(second)) | np.isnan(first) & np.isnan(second)
     if np.all(same):
         return
-    where, argument = (passage.loss, example.case, passage.device, passage.way.name), passed.argument
+    case = example.case
+    where, argument = (passage.loss, case, passage.device, passage.way.name), passed.argument
     what = f"gradient by {argument}" if argument else "value"
-    expected = derivatives().gradients[argument] if argument else expect(passage.loss, example.case)
+    expected = derivatives().gradients[argument] if argument else expect(passage.loss, case)
 
     def tell(problem: str, worst: Worst | None, shows: Evidence = RESULT) -> Mismatch:
         told = (*where, problem, worst, second)
@@ -298,13 +300,11 @@ def _check_bits_or_bound(
         return GradientMismatch(*told, argument, example, upstream, expected, shows=shows, passed=passed)
 
     # What the plain call gives is judged, and its bits are noted, where the plain call is tested.
-    settled = conforms_as_masked(passage.loss, example.case, second, expected)
-    if argument:
-        settled = derivatives().undefined(expected)
-    settled = same | settled
-    check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, settled)
-    known = ratios(second, expected, settled) > 1  # or the check of numbers had failed
-    exact = passage.way.exact and not may_vary(passage.loss, example.case, passage.device)
+    excused = derivatives().undefined(expected) if argument else settled(passage.loss, case, second, expected)
+    excused = same | excused
+    check_numbers(second, expected, partial(tell, f"a {what} outside the derived bound"), tally, excused)
+    known = ratios(second, expected, excused) > 1  # or the check of numbers had failed
+    exact = passage.way.exact and not may_vary(passage.loss, case, passage.device)
     if exact and not np.all(same | known):
         shows = Evidence(differing(second, first), beside="runs")
         excuse(tell(f"bits of a {what} differ: {second} instead of {first}", None, shows), tally)

@@ -197,13 +197,13 @@ def test_every_case_is_valid_in_every_format_and_reduction(row: Loss, form: Form
             oracle(row, case)
 
 
-# The whole-array regimes hold for any format: a loss of each domain, with a third of the draws.
+# The whole-array regimes hold for any format: a loss of each domain, with half the draws.
 @pytest.mark.parametrize("form", [f for f in FORMATS.values() if f.name != "float32"], ids=lambda f: f.name)
 @pytest.mark.parametrize(
     ("loss", "corners"), [("mse_loss", NUMBERS | SIGNED), ("nll_loss", NUMBERS | UNBOUNDED)]
 )
 def test_every_kind_of_number_is_frequent_in_every_format(loss: str, corners: Corners, form: Format) -> None:
-    cases = draw(LOSSES[loss].cases(form, "mean"), DRAWS // 3)
+    cases = draw(LOSSES[loss].cases(form, "mean"), DRAWS // 2)
     assert too_rare(count(corners, cases), ENOUGH // 3) == {}
     for case in cases:
         check_numbers(case)

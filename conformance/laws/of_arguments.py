@@ -10,6 +10,7 @@ import numpy as np
 from reference.binary import sigmoid
 from strategies import Case
 
+from ..judging import WEIGHTS
 from ..losses import LOSSES
 from .claim import Claim, Composed, Operation, reduced
 from .of_batches import unchanged
@@ -30,11 +31,17 @@ def exchanging_the_pair(case: Case) -> Claim:
     return unchanged(case, case.replacing(**exchanged))
 
 
-def being_non_negative(case: Case) -> Claim:
-    """No loss is negative, nor is a sum of losses.
+def _has_negative_weight(case: Case) -> bool:
+    return any(bool(np.any(case.arguments.get(name, 0) < 0)) for name in WEIGHTS)
+
+
+def being_non_negative(case: Case) -> Claim | None:
+    """No loss is negative, nor is a sum of losses, if no weight is.
 
     Each is a norm, a square, a hinge max(0, .), or minus the logarithm of a probability, times a weight >= 0.
     """
+    if _has_negative_weight(case):
+        return None
     return Claim({"each": case, "total": reduced(case, "sum")}, ("0 <= each", "0 <= total"))
 
 
@@ -60,11 +67,13 @@ def predicting_perfectly(case: Case) -> Claim:
     return Claim({"each": perfect, "total": reduced(perfect, "sum")}, ("each == 0", "total == 0"))
 
 
-def widening_the_margin(case: Case) -> Claim:
-    """A larger margin makes no loss smaller; of cosines, where it is subtracted, none larger.
+def widening_the_margin(case: Case) -> Claim | None:
+    """A larger margin makes no loss smaller if no weight is negative; of cosines, none larger.
 
-    max(0, .) is monotone, and so is its square.
+    max(0, .) is monotone, and so is its square. The margin of cosines is subtracted.
     """
+    if _has_negative_weight(case):
+        return None
     default = inspect.signature(LOSSES[case.loss].oracle).parameters["margin"].default
     margin = case.arguments.get("margin", default)
     narrow, wide = ("larger", "smaller") if case.loss == "cosine_embedding_loss" else ("smaller", "larger")

@@ -10,8 +10,9 @@ from reference import Array
 from reference.classification import log_softmax
 from strategies import Case, is_real
 
+from ..dividing import kept_labels
 from .claim import Claim, Composed, Operation
-from .of_batches import kept_labels, unchanged
+from .of_batches import unchanged
 
 
 def class_axis(array: Array) -> int:

@@ -6,11 +6,9 @@ import numpy as np
 
 from strategies import Case, is_real
 
+from ..dividing import LOSSES as DIVIDES_BY_WEIGHTS
 from .claim import Call, Claim, reduced
 from .of_batches import unchanged
-
-# Losses whose mean divides by the weights of the labels, where the target is labels.
-DIVIDES_BY_WEIGHTS = ("nll_loss", "cross_entropy", "linear_cross_entropy")
 
 
 def _weight_shape(case: Case) -> tuple[int, ...]:
@@ -44,7 +42,7 @@ def doubling_the_weights(case: Case) -> Claim | None:
     A loss is proportional to its weight. For the divisor see `reducing`.
     """
     weight = case.arguments.get("weight", np.ones(_weight_shape(case)))
-    if np.any(weight > case.format.max / 2):
+    if np.any(np.abs(weight) > case.format.max / 2):
         return None
     doubled = case.replacing(weight=np.array(2 * weight))
     case = case.replacing(weight=weight)

@@ -105,6 +105,8 @@ WEIGHT: Corners = {
     "some weights 0": lambda c: c.weight is not None and np.any(c.weight == 0) and np.any(c.weight),
     "all weights 0": lambda c: c.weight is not None and c.weight.size and not np.any(c.weight),
     "ragged weights": lambda c: c.weight is not None and c.weight % 0.25 != 0,
+    "negative weights": lambda c: c.weight is not None and np.any(c.weight < 0),
+    "weights of both signs": lambda c: c.weight is not None and np.any(c.weight < 0) and np.any(c.weight > 0),
 }
 
 DTYPES = (np.int64, np.int32, np.int16, np.int8)
