@@ -151,9 +151,9 @@ def differentiate(
 
 @refusable()
 def go_back_twice(
-    given: Arguments, names: Sequence[str], result: torch.Tensor, upstream: torch.Tensor
+    given: Arguments, names: Sequence[str], result: torch.Tensor, upstream: torch.Tensor, once: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Go back through a graph twice, in both ways that torch has.
+    """Go back through a graph twice, in both ways that torch has; `once`: the second pass must raise.
 
     Returns:
         The gradients, or None for an argument that has none; and what the second pass made of them in
@@ -165,6 +165,12 @@ def go_back_twice(
         check_dense(gradient, "a gradient")
     for variable, gradient in zip(variables, first):
         variable.grad = None if gradient is None else gradient.clone()
+    if once:
+        try:
+            torch.autograd.backward(result, upstream)
+        except RuntimeError:
+            return dict(zip(names, first)), {n: g if g is None else g + g for n, g in zip(names, first)}
+        raise UnfitError("a second pass through the graph raised nothing, and is documented to raise")
     torch.autograd.backward(result, upstream)
     return dict(zip(names, first)), {name: given[name].grad for name in names}
 

@@ -12,6 +12,7 @@ from reference import Array
 from strategies import Differentiation, differentiations, is_real
 
 from .cells import Cell, run_drawn
+from .chunked import goes_back_once
 from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
 from .evidence import KIND, RESULT, Evidence, Problem, changed, differing, raises
 from .judging import Worst
@@ -52,7 +53,8 @@ def check_gradient(
         given, result, upstream = differentiate(
             cell.loss, example.case, cell.device, wanted, expected.upstream
         )
-        first, second = go_back_twice(given, wanted, result, upstream)
+        once = goes_back_once(example.case, wanted)
+        first, second = go_back_twice(given, wanted, result, upstream, once)
     except Exception as error:  # whatever torch raises on a valid call is a mismatch
         skip_undocumented(example.case, error)
         excuse(_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)

@@ -17,6 +17,7 @@ from reference import Array
 from strategies import Case, Differentiation, differentiations, spread
 
 from .cells import run_drawn
+from .chunked import may_refuse
 from .differentiating import Expected, expect_derivatives
 from .dividing import settled
 from .evidence import KINDS, RESULT, Evidence, Problem, differing, raises, view_changed
@@ -117,6 +118,8 @@ def _check_call(
     for outcome in (plain, other):
         if outcome.error:
             skip_undocumented(case, outcome.error)
+    if other.error and not plain.error and may_refuse(case, way.name):
+        raise Untested(f"{way.name} of the chunked path, which is documented as unsupported")
     problem = _parity(plain, other, next(iter(laid.values())).device) or _touched(laid, memory)
     if problem:
         argument, (text, shows) = problem

@@ -79,7 +79,7 @@ def test_every_law_is_declared_by_losses_and_every_loss_declares_several() -> No
 
 
 def value(case: Case) -> Array:
-    return np.asarray(LOSSES[case.loss].oracle(**case.arguments))
+    return np.asarray(LOSSES[case.loss].oracle(**case.computed))
 
 
 def reduction(case: Case) -> str:

@@ -46,7 +46,7 @@ def arguments(case: Case, dtype: type[np.floating[Any]]) -> dict[str, Any]:
     """The arguments of a case for plain use, real arrays in a dtype."""
     return {
         name: value.astype(dtype) if is_real(value) else _callable(value)
-        for name, value in case.arguments.items()
+        for name, value in case.computed.items()
     }
 
 

@@ -78,7 +78,7 @@ def too_rare(counts: dict[str, int], enough: int = ENOUGH) -> dict[str, int]:
 
 def oracle(row: Loss, case: Case) -> Any:
     """The oracle's plain value."""
-    given_arguments = {n: v.formula if isinstance(v, Distance) else v for n, v in case.arguments.items()}
+    given_arguments = {n: v.formula if isinstance(v, Distance) else v for n, v in case.computed.items()}
     return row.oracle(**given_arguments)
 
 
@@ -134,7 +134,7 @@ def test_the_table_of_options_is_complete(row: Loss, thousand: list[Case]) -> No
     scalars = {
         name
         for case in thousand
-        for name, value in case.arguments.items()
+        for name, value in case.computed.items()
         if not isinstance(value, (np.ndarray, tuple)) and name not in ("reduction", "var")
     }
     # These depend on the number of classes, and are among the corners.

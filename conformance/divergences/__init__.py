@@ -16,6 +16,7 @@ from ..invalid import Invalid, Promotion
 from ..mismatch import Mismatch
 from . import (
     binary,
+    chunked,
     classification,
     distribution,
     embedding,
@@ -41,6 +42,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     on_cuda.DIVERGENCES
     + regression.DIVERGENCES
     + classification.DIVERGENCES
+    + chunked.DIVERGENCES
     + binary.DIVERGENCES
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES

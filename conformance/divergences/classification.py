@@ -10,8 +10,10 @@ import numpy as np
 from reference import Array
 from strategies import is_real
 
+from ..chunked import chunking_of
 from ..mismatch import Mismatch
 from . import torch_formulas
+from .chunked import second_by_arguments
 from .outcomes import Computes, Contract, Elements, Raises, Unwritten, where_it_strays
 from .record import HALVES, NUMBERS, Divergence, Witness
 from .torch_formulas import classification as by_torch
@@ -20,7 +22,11 @@ from .witnesses import forward, gradient, twice, value
 
 NAN, INF = math.nan, math.inf
 HALF_ROWS = "torch.tensor([4.875, 4.0, 6.0, 6.75, 4.75, 7.75, 6.125, 0.375]).bfloat16()[:, None]"
-ENTROPIES = Computes(torch_formulas.OF_LOSSES, narrow=torch_formulas.NARROW)
+ENTROPIES = Computes(
+    torch_formulas.OF_LOSSES,
+    lambda mismatch: chunking_of(mismatch.case) is None,
+    narrow=torch_formulas.NARROW,
+)
 
 
 def _axis(x: Array) -> int:
@@ -70,7 +76,7 @@ def masked_logit(mismatch: Mismatch) -> Elements:
 
 def ignored_not_finite(mismatch: Mismatch) -> Elements:
     """Ignored samples whose logits are nan or infinite; and, of a linear layer, all that depends on them."""
-    if mismatch.of == "value":
+    if mismatch.of == "value" or second_by_arguments(mismatch):
         return False
     x, ignored = mismatch.case.arguments["input"], _ignored(mismatch)
     if "linear_weight" in mismatch.case.arguments:
