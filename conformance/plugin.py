@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Chosen here, so that every worker draws from the same seed and the header can tell it.
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if profile == "nightly":
-        values.widen()
+        values.widen(_base_seed(config))
     scripts.put_plugins(options.plugin_modules(config))
     altered = surroundings.altered_state()
     if altered:
