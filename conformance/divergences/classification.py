@@ -78,9 +78,11 @@ def ignored_not_finite(mismatch: Mismatch) -> Elements:
     """Ignored samples whose logits are nan or infinite; and, of a linear layer, all that depends on them."""
     if mismatch.of == "value" or second_by_arguments(mismatch):
         return False
-    x, ignored = mismatch.case.arguments["input"], _ignored(mismatch)
-    if "linear_weight" in mismatch.case.arguments:
-        return bool(np.any(ignored)) and not bool(np.all(np.isfinite(x)))
+    ignored = _ignored(mismatch)
+    given = mismatch.case.arguments
+    if "linear_weight" in given:
+        parts = (given[name] for name in ("input", "linear_weight", "linear_bias") if name in given)
+        return bool(np.any(ignored)) and not all(bool(np.all(np.isfinite(part))) for part in parts)
     return _elements(mismatch, _of_samples(mismatch, lambda x: ~np.isfinite(x)) & ignored)
 
 
@@ -90,8 +92,9 @@ def smoothed(mismatch: Mismatch) -> Elements:
 
 
 def nan_score(mismatch: Mismatch) -> Elements:
-    """Calls in which a score, or a difference of scores, is nan."""
-    return not bool(np.all(np.isfinite(mismatch.case.arguments["input"])))
+    """Calls in which a score, a difference of scores, or a margin is nan."""
+    given = mismatch.case.arguments
+    return not (bool(np.all(np.isfinite(given["input"]))) and math.isfinite(given.get("margin", 1.0)))
 
 
 def empty_and_reduced(mismatch: Mismatch) -> Elements:

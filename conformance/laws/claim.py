@@ -161,8 +161,8 @@ def _compare(relation: str, results: dict[str, Any], form: Format) -> Comparison
     # Where something overflows torch may return anything, which is the business of `test_value`.
     comparable = np.isfinite(bound) & (np.maximum(left.peak, right.peak) <= form.max)
     agrees = ~comparable | (one == other) | (np.isnan(one) & np.isnan(other))
-    if sign == "<=":
-        agrees = agrees | (one < other)
+    if sign == "<=":  # nan is no larger; whether it is right is the business of `test_value`, too
+        agrees = agrees | (one < other) | np.isnan(one) | np.isnan(other)
     gap = np.abs(one - other)
     ratio = np.where(agrees, 0, np.where(np.isfinite(gap), gap / bound, np.inf))
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), shape))

@@ -45,14 +45,16 @@ def being_non_negative(case: Case) -> Claim | None:
     return Claim({"each": case, "total": reduced(case, "sum")}, ("0 <= each", "0 <= total"))
 
 
-def predicting_perfectly(case: Case) -> Claim:
-    """A perfect prediction costs nothing.
+def predicting_perfectly(case: Case) -> Claim | None:
+    """A perfect prediction of finite numbers costs nothing.
 
     |y - y| = 0; a probability of 1 has logarithm 0; a distance 0 is what a similar pair should have; and
     log y - log y = 0.
     """
     case = spelt_out(case)
     target = case.arguments["target"]
+    if not np.all(np.isfinite(target)):
+        return None
     if case.loss == "binary_cross_entropy":
         target = np.array(np.rint(target))
         case = case.replacing(target=target)
@@ -90,18 +92,21 @@ def taking_sigmoid_first(case: Case) -> Claim:
     Source: torch.nn.BCEWithLogitsLoss, "combines a Sigmoid layer and the BCELoss in one single class".
     Logits are clipped to 36: beyond, the oracle itself cannot tell a sigmoid from 1, and BCELoss clamps.
     """
-    case = case.replacing(input=np.array(np.clip(case.arguments["input"], -36, 36))).without("pos_weight")
+    logits = np.nan_to_num(case.arguments["input"])
+    case = case.replacing(input=np.array(np.clip(logits, -36, 36))).without("pos_weight")
     operation = Operation("torch.sigmoid", sigmoid)
     return unchanged(case, Composed(Case("binary_cross_entropy", case.format, case.arguments), operation))
 
 
-def scaling_smooth_l1(case: Case) -> Claim:
-    """Huber loss is delta times smooth L1 loss with beta = delta.
+def scaling_smooth_l1(case: Case) -> Claim | None:
+    """Huber loss is delta times smooth L1 loss with beta = delta, if delta is finite.
 
     Source: torch.nn.SmoothL1Loss and torch.nn.HuberLoss, which both say so.
     """
     arguments = {name: value for name, value in case.arguments.items() if name not in ("delta", "weight")}
     delta = case.arguments.get("delta", 1.0)
+    if np.isinf(delta):  # 0 times infinity
+        return None
     huber = case.without("weight")
     smooth = Case("smooth_l1_loss", case.format, {**arguments, "beta": delta})
     names = {"each": "none", "total": "sum", "mean": "mean"}
