@@ -48,7 +48,13 @@ def cancels(weights: Array | None, format: Format) -> bool:
     """Whether a sum of weights is 0, or may be computed as 0, although something weighs."""
     if weights is None or not np.any(weights) or not np.all(np.isfinite(weights)):
         return False
+    weights = _scaled(weights)
     return math.fsum(weights.flat) == 0 or _in_doubt(weights, format)
+
+
+def _scaled(weights: Array) -> Array:
+    """The same weights times a power of 2 that makes them at most 1, so that their sum fits."""
+    return np.ldexp(weights, -int(np.frexp(np.max(np.abs(weights)))[1]))
 
 
 def _in_doubt(weights: Array, format: Format) -> bool:
@@ -87,6 +93,6 @@ def settled(loss: Loss, case: Case, observed: Array, expected: Tracked) -> Array
     """
     if has_no_value(case):
         weights = divisor_weights(case)
-        in_doubt = weights is not None and _in_doubt(weights, case.format)
+        in_doubt = weights is not None and _in_doubt(_scaled(weights), case.format)
         return in_doubt | ~np.isfinite(observed)
     return conforms_as_masked(loss, case, observed, expected)

@@ -40,8 +40,8 @@ DIVERGENCES = (
             gradient("torch.tensor([-math.inf])", f"F.soft_margin_loss(x, {ONE})", "[0]", NAN, -1.0),
             *(gradient(INFINITE, f"F.{call}, reduction='none')", "[0]", NAN, 0.0, ZERO)
               for call in (f"mse_loss(x, {ZERO}", f"gaussian_nll_loss(x, {ZERO}, {ONE}")),
-            gradient(ONE, f"F.huber_loss({INFINITE}, {ZERO}, weight=x, reduction='none')", "[0]",
-                     NAN, 0.0, ZERO),
+            *(gradient(ONE, f"F.{loss}({INFINITE}, {ZERO}, weight=x, reduction='none')", "[0]",
+                       NAN, 0.0, ZERO) for loss in ("l1_loss", "huber_loss")),
             gradient("torch.ones(1, 1)", "F.linear_cross_entropy(x, torch.tensor([[-math.inf], [0.0]]), "
                      "torch.tensor([1]), reduction='none')", "[0, 0]", NAN, 0.0, ZERO),
             gradient(ONE, f"F.margin_ranking_loss(torch.tensor([math.inf]), {ZERO}, x)", "[0]", NAN, 0.0),
