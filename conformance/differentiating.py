@@ -12,8 +12,9 @@ import torch
 from reference import Array, Stepped, Tracked, Variable, gradients, tracked
 from reference.dispatch import constant, total
 from reference.tracked import in_any_order
-from strategies import Case, Differentiation, spread
+from strategies import Case, Differentiation, is_real, spread
 
+from .dividing import has_no_value
 from .foreign import UnfitError, check_dense
 from .implementation import refusable
 from .judging import Numbering, oracle_arguments
@@ -31,7 +32,8 @@ class Expected:
         tangents: a direction for each variable, if asked for the second derivative.
         second: by each variable, the derivative of sum(tangent * gradient).
         along: the derivative of the result along the tangents.
-        value: the result itself.
+        value: the result itself; nan where weights cancel in the sum that a mean divides by.
+        at_infinity: whether an argument is infinite, so that a derivative that is nan need not be.
     """
 
     upstream: Array
@@ -40,9 +42,19 @@ class Expected:
     second: dict[str, Tracked]
     along: Tracked | None
     value: Array
+    at_infinity: bool = False
 
     def undefined(self, truth: Tracked) -> bool | Array:
-        """Which elements of a derivative nothing defines, as they are of a result that is nan."""
+        """Which elements of a derivative nothing defines.
+
+        They are those of a result that is nan. If an argument is infinite, they are also those that are nan:
+        there the chain rule subtracts infinities, or multiplies 0 by one, and there is no limit, or one that
+        it does not find. A nan that an argument holds must show in derivatives if no argument is infinite.
+        """
+        lost = np.isnan(truth.value) if self.at_infinity else False
+        return lost | self._undefined_value(truth)
+
+    def _undefined_value(self, truth: Tracked) -> bool | Array:
         none = np.isnan(self.value)
         if not np.any(none):
             return False
@@ -87,12 +99,13 @@ def expect_derivatives(
     upstream = spread(differentiation.upstream, result.shape)
     first_direction = _opened(numbers(upstream, form))
     direction: Any = Variable(first_direction) if twice else first_direction
-    value = constant(result)
+    value = np.full(result.shape, np.nan) if has_no_value(case) else constant(result)
     # A result that depends on no variable (no frame in any sequence) has the derivative 0.
     result = result if isinstance(result, Variable) else Variable(result)
     first = dict(zip(names, gradients(result, direction, list(inner.values()))))
+    infinite = any(_is_infinite(argument) for argument in case.arguments.values())
     if not twice:
-        return Expected(upstream, {n: _settled(g) for n, g in first.items()}, {}, {}, None, value)
+        return Expected(upstream, {n: _settled(g) for n, g in first.items()}, {}, {}, None, value, infinite)
     tangents = _tangents(differentiation, {name: given[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
@@ -104,7 +117,13 @@ def expect_derivatives(
         {name: _settled(gradient) for name, gradient in zip(names, second)},
         _settled(along),
         value,
+        infinite,
     )
+
+
+def _is_infinite(argument: Any) -> bool:
+    """Whether an argument is, or holds, an infinity."""
+    return (is_real(argument) or isinstance(argument, float)) and bool(np.any(np.isinf(argument)))
 
 
 def _opened(numbers: Any) -> Any:
@@ -150,9 +169,9 @@ def differentiate(
 
 @refusable()
 def go_back_twice(
-    given: Arguments, names: Sequence[str], result: torch.Tensor, upstream: torch.Tensor
+    given: Arguments, names: Sequence[str], result: torch.Tensor, upstream: torch.Tensor, once: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Go back through a graph twice, in both ways that torch has.
+    """Go back through a graph twice, in both ways that torch has; `once`: the second pass must raise.
 
     Returns:
         The gradients, or None for an argument that has none; and what the second pass made of them in
@@ -164,6 +183,12 @@ def go_back_twice(
         check_dense(gradient, "a gradient")
     for variable, gradient in zip(variables, first):
         variable.grad = None if gradient is None else gradient.clone()
+    if once:
+        try:
+            torch.autograd.backward(result, upstream)
+        except RuntimeError:
+            return dict(zip(names, first)), {n: g if g is None else g + g for n, g in zip(names, first)}
+        raise UnfitError("a second pass through the graph raised nothing, and is documented to raise")
     torch.autograd.backward(result, upstream)
     return dict(zip(names, first)), {name: given[name].grad for name in names}
 

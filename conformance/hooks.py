@@ -72,7 +72,7 @@ def _set_up_drawing(config: pytest.Config) -> None:
         if seed is None:
             # Chosen here, so that every worker draws from the same seed and the header can show it.
             config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
-        values.widen()
+        values.widen(_base_seed(config))
 
 
 def _start_recording(config: pytest.Config) -> None:

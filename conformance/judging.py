@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from reference import Array, Format, Tracked, tracked, weights_as_masks
 from strategies import Case, Distance, is_real
 
+from .chunked import chunking_of
 from .losses import Loss
 
 Numbering: TypeAlias = Callable[[Array, Format], Any]
@@ -47,14 +48,19 @@ def conforms_as_masked(loss: Loss, case: Case, observed: Array, expected: Tracke
 
 
 def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]:
-    """The arguments of a case as the oracle takes them: real arrays as `numbers` of its format."""
+    """The arguments of a case as the oracle takes them: real arrays as `numbers` of its format.
+
+    Options that choose how a loss is computed say at most in what type sums are accumulated.
+    """
+    chunking = chunking_of(case)
+    form = replace(case.format, accumulator=chunking.accumulator(case.format)) if chunking else case.format
 
     def argument(value: Any) -> Any:
         if isinstance(value, Distance):
             return value.formula
-        return numbers(value, case.format) if is_real(value) else value
+        return numbers(value, form) if is_real(value) else value
 
-    return {name: argument(value) for name, value in case.arguments.items()}
+    return {name: argument(value) for name, value in case.computed.items()}
 
 
 def elements_of(case: Case) -> int:

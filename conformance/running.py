@@ -17,7 +17,7 @@ import torch
 from hypothesis import HealthCheck, Phase, find, settings
 
 from reference import FORMATS, Array
-from strategies import Case, Differentiation, Distance, is_real, literal
+from strategies import Case, Chunking, Differentiation, Distance, is_real, literal
 
 from . import watch
 from .foreign import UnfitError, check_numbers_of, check_tensor, contained, message_of
@@ -43,10 +43,27 @@ def to_torch(value: Any, format: str, device: str) -> Any:
     """An argument as torch takes it; real arrays become tensors of the format, exactly."""
     if isinstance(value, Distance):
         return _distance(value.source)
+    if isinstance(value, Chunking):
+        return _chunking(repr(value))
     if not isinstance(value, np.ndarray):
         return value
     dtype = getattr(torch, format) if is_real(value) else None
     return torch.tensor(value, dtype=dtype, device=device)
+
+
+@cache
+def _chunking(source: str) -> Any:
+    """Options, made by the very text that a case prints.
+
+    Raises:
+        Untested: this torch has no such policy; 2.14 has one fewer.
+    """
+    try:
+        return eval(source, {"torch": torch})
+    except ValueError as error:
+        if "invalid acc_policy" not in str(error):
+            raise
+        raise Untested(str(error)) from error
 
 
 @cache

@@ -20,6 +20,7 @@ from strategies import Case, Differentiation, differentiations, is_real, values
 from .cells import Cell, all_cells, run_drawn
 from .corners import places
 from .divergences import DIVERGENCES, Divergence
+from .judging import WEIGHTS
 from .losses import LOSSES, Loss
 from .tally import Tally
 from .test_gradient import check_gradient
@@ -59,10 +60,10 @@ class Met:
 
 
 def is_training(case: Case) -> bool:
-    """Whether a case is what training has: no empty batch, finite numbers, weights that are not all 0."""
+    """Whether a case is what training has: no empty batch, finite numbers, weights >= 0, not all 0."""
     arrays = [value for value in case.arguments.values() if isinstance(value, np.ndarray)]
-    weight = case.arguments.get("weight")
-    weighs = weight is None or bool(np.any(weight != 0))
+    given = [case.arguments[name] for name in WEIGHTS if name in case.arguments]
+    weighs = all(bool(np.any(weight) and np.all(weight >= 0)) for weight in given)
     return weighs and all(array.size and np.all(np.isfinite(array)) for array in arrays if is_real(array))
 
 

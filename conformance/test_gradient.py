@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from reference import Array
-from strategies import Differentiation, differentiations, is_real
+from strategies import Differentiation, differentiations, is_real, with_infinities
 
 from .cells import Cell, run_drawn
+from .chunked import goes_back_once
 from .differentiating import Expected, differentiate, expect_derivatives, go_back_twice
 from .evidence import KIND, RESULT, Evidence, Problem, changed, differing, raises
 from .judging import Worst
@@ -25,7 +26,7 @@ def test_gradient(cell: Cell, tally: Tally, base_seed: int) -> None:
     """The gradient is within the derived bound, goes where it is wanted, and touches nothing else."""
     if cell.obstacle_backward:
         pytest.skip(cell.obstacle_backward)
-    cases = cell.loss.cases(cell.format, cell.reduction)
+    cases = with_infinities(cell.loss.cases(cell.format, cell.reduction))
     drawn = differentiations(cases, cell.format)
     run_drawn(cell, base_seed, lambda example: check_gradient(cell, example, tally), drawn, tally=tally)
 
@@ -52,7 +53,8 @@ def check_gradient(
         given, result, upstream = differentiate(
             cell.loss, example.case, cell.device, wanted, expected.upstream
         )
-        first, second = go_back_twice(given, wanted, result, upstream)
+        once = goes_back_once(example.case, wanted)
+        first, second = go_back_twice(given, wanted, result, upstream, once)
     except Exception as error:  # whatever torch raises on a valid call is a mismatch
         skip_undocumented(example.case, error)
         excuse(_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)

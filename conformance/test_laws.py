@@ -10,7 +10,7 @@ import torch
 from hypothesis import settings
 
 from reference import Array
-from strategies import Case
+from strategies import Case, with_infinities
 
 from . import watch
 from .cells import run_drawn
@@ -35,7 +35,7 @@ def test_law(instance: Instance, tally: Tally, base_seed: int) -> None:
     if instance.obstacle:
         pytest.skip(instance.obstacle)
     examples = max(1, settings().max_examples // FEWER)
-    cases = instance.loss.cases(instance.format, instance.reduction)
+    cases = with_infinities(instance.loss.cases(instance.format, instance.reduction))
     run_drawn(instance, base_seed, lambda case: check_law(instance, case, tally), cases, examples, tally)
     if not tally.examples:
         tell = pytest.fail if examples >= ENOUGH else pytest.skip

@@ -14,6 +14,7 @@ from reference import Array
 from strategies import Differentiation, differentiations
 
 from .cells import Cell, run_drawn
+from .chunked import may_refuse
 from .differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
 from .evidence import RESULT, SHAPE, Problem, raises
 from .implementation import Untested
@@ -61,6 +62,9 @@ def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
             continue
         except Exception as error:  # whatever torch raises on a valid call is a mismatch
             skip_undocumented(case, error)
+            if may_refuse(case, way):
+                refused.append(f"{way} of the chunked path, which is documented as unsupported")
+                continue
             excuse(_mismatch(cell, example, expected, way, "along", raises(error)), tally)
             continue
         for name, derivative in got.items():

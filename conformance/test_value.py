@@ -12,9 +12,10 @@ from reference import Array, Tracked
 from strategies import Case, is_real, with_infinities
 
 from .cells import Cell, run_drawn
+from .dividing import settled
 from .evidence import SHAPE, Evidence, Problem, changed, differing, raises, shared
 from .foreign import check_numbers_of
-from .judging import Worst, conforms_as_masked, expect, judge
+from .judging import Worst, expect, judge
 from .mismatch import BITS_DIFFER, Mismatch
 from .running import arguments, functional, may_vary, shares_memory, skip_undocumented, to_numpy, ways
 from .tally import Tally
@@ -46,7 +47,7 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
         excuse(_wrong_shape(cell, case, first, expected), tally)
         return
     tell = partial(_wrong_numbers, cell, case, first)
-    check_numbers(first, expected, tell, tally, conforms_as_masked(cell.loss, case, first, expected))
+    check_numbers(first, expected, tell, tally, settled(cell.loss, case, first, expected))
     differs = _differing_bits(cell, case, found, expected)
     if differs:
         excuse(differs, tally)
@@ -60,7 +61,7 @@ def find_mismatch(cell: Cell, case: Case) -> Mismatch | None:
     expected, first = expect(cell.loss, case), found["functional"]
     if first.shape != np.shape(expected.value):
         return _wrong_shape(cell, case, first, expected)
-    worst = judge(first, expected, conforms_as_masked(cell.loss, case, first, expected))
+    worst = judge(first, expected, settled(cell.loss, case, first, expected))
     return (
         _differing_bits(cell, case, found, expected)
         if worst.conforms

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from mpmath import mp
 
 import reference
-from conformance.judging import expect
+from conformance.judging import WEIGHTS, expect
 from conformance.losses import LOSSES, Loss
 from meta_tests import fifty_digits
 from reference import FORMATS, Array, Format
@@ -46,7 +46,7 @@ def arguments(case: Case, dtype: type[np.floating[Any]]) -> dict[str, Any]:
     """The arguments of a case for plain use, real arrays in a dtype."""
     return {
         name: value.astype(dtype) if is_real(value) else _callable(value)
-        for name, value in case.arguments.items()
+        for name, value in case.computed.items()
     }
 
 
@@ -73,6 +73,11 @@ def own_error(row: Loss, case: Case) -> Array:
     scale = case.format.oracle_roundoff / FORMATS["float64"].unit_roundoff
     # Any number below the smallest is rounded to 0 and taken for exact.
     return np.where(np.isnan(error), np.inf, error * scale) + np.finfo(case.format.wide).smallest_subnormal
+
+
+def can_cancel(case: Case) -> bool:
+    """Whether losses of both signs are added, as those of negative weights are."""
+    return any(bool(np.any(case.arguments.get(name, 0) < 0)) for name in WEIGHTS)
 
 
 def problem(value: Any, truth: Any, allowed: Any) -> str | None:
@@ -103,6 +108,8 @@ def test_formula_agrees_with_fifty_digits(row: Loss, form: Format) -> None:
         for number, exactly, allowed in np.broadcast(value, truth, own_error(row, case)):
             wrong = problem(number, exactly, allowed)
             assert wrong is None, wrong
+            if can_cancel(case):
+                continue
             if np.isfinite(number) and abs(exactly) >= FORMATS["float32"].smallest_normal:
                 error = abs(mp.convert(number) - exactly) / abs(exactly)
                 units.append(float(error / mp.convert(form.oracle_roundoff)))

@@ -36,7 +36,7 @@ from conformance.test_gradient import check_gradient
 from conformance.test_second_derivative import check_second
 from conformance.test_value import check_value, find_mismatch
 from reference import FORMATS, Array, Tracked
-from strategies import Case, Differentiation, differentiations, with_infinities
+from strategies import Case, Chunking, Differentiation, differentiations, with_infinities
 
 OF_NUMBERS = [
     showing
@@ -68,8 +68,15 @@ class Witnessed:
         return Case(
             loss,
             FORMATS[form.removeprefix("torch.")],
-            {name: to_numpy(v) if torch.is_tensor(v) else v for name, v in self.given.items()},
+            {name: _of_case(v) for name, v in self.given.items()},
         )
+
+
+def _of_case(value: Any) -> Any:
+    """An argument as a case has it."""
+    if type(value).__name__ == "LinearCrossEntropyOptions":
+        return Chunking(value.batch_chunk_size, value.acc_policy, None, value.allow_retain_graph)
+    return to_numpy(value) if torch.is_tensor(value) else value
 
 
 def varies(tensor: torch.Tensor) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import Array, with_derivative_of
+from .dispatch import Array, constant, with_derivative_of
 from .validation import require
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -92,9 +92,12 @@ def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
     total: Any = np.sum(loss)
     result: Any = total
     if reduction == "mean" and weight is not None:
-        divisor = np.sum(np.broadcast_to(weight, loss.shape))
-        # Where nothing weighs the mean is none, whatever label smoothing adds to the sum.
-        result = np.where(divisor == 0, np.nan, total / divisor)
+        each = np.broadcast_to(weight, loss.shape)
+        result = total / np.sum(each)
+        # Where nothing weighs the mean is none, whatever label smoothing adds to the sum. Where weights
+        # cancel, the sum is divided by 0.
+        if not np.any(constant(each)):
+            result = np.where(True, np.nan, result)
     elif reduction == "mean":
         result = np.mean(loss) if loss.size else total / 0
     reduced: Array = result

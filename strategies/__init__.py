@@ -11,6 +11,7 @@ from .binary import (
     soft_margin_loss,
 )
 from .case import Case, Distance, is_real, literal
+from .chunking import Chunking
 from .classification import (
     cross_entropy,
     linear_cross_entropy,
@@ -33,6 +34,7 @@ from .sequence import ctc_loss
 
 __all__ = [
     "Case",
+    "Chunking",
     "Differentiation",
     "Distance",
     "binary_cross_entropy",

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from reference import Array, Format
 
+from .chunking import Chunking
+
 # From so many equal numbers on they are not written out.
 MANY = 64
 
@@ -71,6 +73,11 @@ class Case:
     def replacing(self, **arguments: Any) -> Case:
         """A copy with some arguments replaced or added."""
         return replace(self, arguments={**self.arguments, **arguments})
+
+    @property
+    def computed(self) -> Mapping[str, Any]:
+        """The arguments that say what is computed, without those that only choose how."""
+        return {name: value for name, value in self.arguments.items() if not isinstance(value, Chunking)}
 
     def without(self, *names: str) -> Case:
         """A copy that leaves some arguments to their defaults."""

@@ -12,6 +12,7 @@ from reference import Array, Format
 
 from .building import build
 from .case import Case
+from .chunking import chunkings
 from .labels import indices, label_sets, signs
 from .shapes import BATCHES, TAILS, Shape, class_counts, classified
 from .values import log_probabilities, probabilities, reals
@@ -87,14 +88,15 @@ def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
 
 @st.composite
 def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
-    """A linear layer before cross entropy, with labels or probabilities, also K-dimensional.
+    """A linear layer before cross entropy, with labels or probabilities, also K-dimensional, also in chunks.
 
     Shrinks to one feature, two classes, label 0.
     """
     batch = draw(LINEAR_BATCHES)
     classes = draw(LINEAR_CLASSES)
     positions = draw(LINEAR_POSITIONS)
-    if batch is None:
+    in_chunks = draw(st.integers(0, 4)) >= 3  # which torch does for labels without positions or smoothing
+    if batch is None or in_chunks:
         positions = ()
     features = draw(FEWER_FEATURES if positions else FEATURES)
     samples = () if batch is None else (batch,)
@@ -103,15 +105,19 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     labels, given = draw(_labels((*samples, *positions), classes))
     # With positions, a row of the input is behind many labels.
     poisoned = x if positions else _poisoned(draw, x, x.ndim - 1, labels, **given)
-    operands = {"input": poisoned, "linear_weight": a, "target": labels, **given}
-    if draw(st.integers(0, 2)) == 2:
+    operands: dict[str, Any] = {"input": poisoned, "linear_weight": a, "target": labels, **given}
+    if not in_chunks and draw(st.integers(0, 2)) == 2:
         target = draw(probabilities(format, (*samples, classes, *positions)))
         operands = {"input": x, "linear_weight": a, "target": target}
-    options = {
+    options: dict[str, Any] = {
         "linear_bias": reals(format, (classes, *positions)),
         "weight": weights(format, (classes,)),
         "label_smoothing": SMOOTHINGS,
+        "options": chunkings(format, batch or 1),
     }
+    if in_chunks:
+        operands["options"] = draw(options.pop("options"))
+        del options["label_smoothing"]
     return build(draw, "linear_cross_entropy", format, reduction, operands, options)
 
 

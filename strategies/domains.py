@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -111,6 +112,8 @@ class Classes:
     ended: bool = False
     blank: bool = False
 
+    infinities: ClassVar[tuple[float, ...]] = ()
+
     def __str__(self) -> str:
         return "[0, C)"
 
@@ -136,6 +139,8 @@ class Lengths:
     """
 
     axis: str
+
+    infinities: ClassVar[tuple[float, ...]] = ()
 
     def __str__(self) -> str:
         return f"[0, {self.axis}]"

@@ -73,10 +73,18 @@ REGIMES: tuple[Regime, ...] = (
 AUDIT: tuple[Regime, ...] = (*REGIMES, _wide, _wide, _wide, _extreme)
 
 
-def widen() -> None:
-    """Draw from wider tables, too, as an audit does; before any strategy is made, as they are kept."""
-    global REGIMES
-    REGIMES = AUDIT
+# Tables are part of the suite, not of a run, so their seed is fixed; an audit has the seed of its run.
+SEED = 20
+
+
+def widen(seed: int) -> None:
+    """Draw from wider tables of other numbers, as an audit does; before any strategy is made.
+
+    Args:
+        seed: of the numbers in the tables.
+    """
+    global REGIMES, SEED
+    REGIMES, SEED = AUDIT, seed
 
 
 def _training(format: Format, rng: np.random.Generator) -> Array:
@@ -117,8 +125,7 @@ Domain = Callable[[Array], Array]
 
 @cache
 def _table(format: Format, domain: Domain, regime: Regime) -> Array:
-    # A fixed seed: the tables are part of the suite, not of a run.
-    table = domain(regime(format, np.random.default_rng(20)))
+    table = domain(regime(format, np.random.default_rng(SEED)))
     table[0] = SIMPLEST if domain is not _non_positive else -SIMPLEST
     return np.clip(format.nearest(table), -format.max, format.max)
 

@@ -17,6 +17,7 @@ from ..mismatch import Mismatch
 from ..session import session
 from . import (
     binary,
+    chunked,
     classification,
     distribution,
     embedding,
@@ -42,6 +43,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     on_cuda.DIVERGENCES
     + regression.DIVERGENCES
     + classification.DIVERGENCES
+    + chunked.DIVERGENCES
     + binary.DIVERGENCES
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES

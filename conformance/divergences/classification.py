@@ -10,9 +10,11 @@ import numpy as np
 from reference import Array
 from strategies import is_real
 
+from ..chunked import chunking_of
 from ..devices import lacks_tiles
 from ..mismatch import Mismatch
 from . import torch_formulas
+from .chunked import second_by_arguments
 from .outcomes import Computes, Contract, Elements, Gives, Raises, Unwritten, where_it_strays
 from .record import HALVES, NUMBERS, Divergence, Witness
 from .torch_formulas import classification as by_torch
@@ -21,7 +23,11 @@ from .witnesses import forward, gradient, twice, value
 
 NAN, INF = math.nan, math.inf
 HALF_ROWS = "torch.tensor([4.875, 4.0, 6.0, 6.75, 4.75, 7.75, 6.125, 0.375]).bfloat16()[:, None]"
-ENTROPIES = Computes(torch_formulas.OF_LOSSES, narrow=torch_formulas.NARROW)
+ENTROPIES = Computes(
+    torch_formulas.OF_LOSSES,
+    lambda mismatch: chunking_of(mismatch.case) is None,
+    narrow=torch_formulas.NARROW,
+)
 
 
 def _axis(x: Array) -> int:
@@ -71,11 +77,13 @@ def masked_logit(mismatch: Mismatch) -> Elements:
 
 def ignored_not_finite(mismatch: Mismatch) -> Elements:
     """Ignored samples whose logits are nan or infinite; and, of a linear layer, all that depends on them."""
-    if mismatch.of == "value":
+    if mismatch.of == "value" or second_by_arguments(mismatch):
         return False
-    x, ignored = mismatch.case.arguments["input"], _ignored(mismatch)
-    if "linear_weight" in mismatch.case.arguments:
-        return bool(np.any(ignored)) and not bool(np.all(np.isfinite(x)))
+    ignored = _ignored(mismatch)
+    given = mismatch.case.arguments
+    if "linear_weight" in given:
+        parts = (given[name] for name in ("input", "linear_weight", "linear_bias") if name in given)
+        return bool(np.any(ignored)) and not all(bool(np.all(np.isfinite(part))) for part in parts)
     return _elements(mismatch, _of_samples(mismatch, lambda x: ~np.isfinite(x)) & ignored)
 
 
@@ -85,8 +93,9 @@ def smoothed(mismatch: Mismatch) -> Elements:
 
 
 def nan_score(mismatch: Mismatch) -> Elements:
-    """Calls in which a score, or a difference of scores, is nan."""
-    return not bool(np.all(np.isfinite(mismatch.case.arguments["input"])))
+    """Calls in which a score, a difference of scores, or a margin is nan."""
+    given = mismatch.case.arguments
+    return not (bool(np.all(np.isfinite(given["input"]))) and math.isfinite(given.get("margin", 1.0)))
 
 
 def empty_and_reduced(mismatch: Mismatch) -> Elements:

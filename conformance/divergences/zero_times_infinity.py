@@ -15,13 +15,13 @@ from .record import Divergence
 from .witnesses import gradient, value
 
 NAN, INF = math.nan, math.inf
-ONE, ZERO = "torch.ones(1)", "torch.zeros(1)"
+ONE, ZERO, INFINITE = "torch.ones(1)", "torch.zeros(1)", "torch.tensor([math.inf])"
 
 
 def infinite_argument(mismatch: Mismatch) -> Elements:
     """Calls with an infinite argument, whose result is nan."""
     given = mismatch.case.arguments.values()
-    infinite = any(np.any(np.isinf(value)) for value in given if is_real(value))
+    infinite = any(np.any(np.isinf(value)) for value in given if is_real(value) or isinstance(value, float))
     return infinite & np.isnan(mismatch.observed) if mismatch.observed is not None else False
 
 
@@ -38,6 +38,12 @@ DIVERGENCES = (
             gradient("torch.tensor([-math.inf])", f"F.kl_div({ZERO}, x, reduction='sum', log_target=True)",
                      "[0]", NAN, 0.0),
             gradient("torch.tensor([-math.inf])", f"F.soft_margin_loss(x, {ONE})", "[0]", NAN, -1.0),
+            *(gradient(INFINITE, f"F.{call}, reduction='none')", "[0]", NAN, 0.0, ZERO)
+              for call in (f"mse_loss(x, {ZERO}", f"gaussian_nll_loss(x, {ZERO}, {ONE}")),
+            *(gradient(ONE, f"F.{loss}({INFINITE}, {ZERO}, weight=x, reduction='none')", "[0]",
+                       NAN, 0.0, ZERO) for loss in ("l1_loss", "huber_loss")),
+            gradient("torch.ones(1, 1)", "F.linear_cross_entropy(x, torch.tensor([[-math.inf], [0.0]]), "
+                     "torch.tensor([1]), reduction='none')", "[0, 0]", NAN, 0.0, ZERO),
             gradient(ONE, f"F.margin_ranking_loss(torch.tensor([math.inf]), {ZERO}, x)", "[0]", NAN, 0.0),
             gradient("torch.tensor([math.inf])", f"F.triplet_margin_loss({ZERO}, {ONE}, x)", "[0]", NAN, 0.0),
             gradient("torch.tensor([math.inf])", f"F.triplet_margin_with_distance_loss({ZERO}, {ONE}, x)",

@@ -19,6 +19,7 @@ from reference.reach import Reach
 from strategies import Case, literal
 from strategies.case import number
 
+from ..dividing import has_no_value
 from ..foreign import told
 from ..judging import elements_of, expect, oracle_arguments
 from ..losses import LOSSES
@@ -133,16 +134,17 @@ def compare(claim: Claim, run: Run) -> list[Comparison]:
             return [Comparison(name, problem=told(error))]
         if numbers.shape != allowed.shape:
             return [Comparison(name, problem=f"shape {numbers.shape} instead of {allowed.shape}")]
-        results[name] = _measured(numbers, allowed)
+        results[name] = _measured(numbers, allowed, has_no_value(case_of(call)))
     results |= {name: tracked(array, RELATED) for name, array in claim.given.items()}
     form = case_of(next(iter(claim.calls.values()))).format
     return [_compare(relation, results, form) for relation in claim.relations]
 
 
-def _measured(numbers: Array, allowed: Tracked) -> Tracked:
-    """Numbers that somebody computed, off by what the oracle allows."""
+def _measured(numbers: Array, allowed: Tracked, anything: bool) -> Tracked:
+    """Numbers that somebody computed, off by what the oracle allows, or by anything."""
     value = numbers.astype(RELATED.wide)
-    bound = np.where(np.isnan(allowed.bound), np.inf, allowed.bound).astype(RELATED.wide)
+    unknown = np.isnan(allowed.bound) | anything
+    bound = np.where(unknown, np.inf, allowed.bound).astype(RELATED.wide)
     return Tracked(value, bound, allowed.peak.astype(RELATED.wide), Reach.of(np.abs(value)), RELATED)
 
 
@@ -159,8 +161,8 @@ def _compare(relation: str, results: dict[str, Any], form: Format) -> Comparison
     # Where something overflows torch may return anything, which is the business of `test_value`.
     comparable = np.isfinite(bound) & (np.maximum(left.peak, right.peak) <= form.max)
     agrees = ~comparable | (one == other) | (np.isnan(one) & np.isnan(other))
-    if sign == "<=":
-        agrees = agrees | (one < other)
+    if sign == "<=":  # nan is no larger; whether it is right is the business of `test_value`, too
+        agrees = agrees | (one < other) | np.isnan(one) | np.isnan(other)
     gap = np.abs(one - other)
     ratio = np.where(agrees, 0, np.where(np.isfinite(gap), gap / bound, np.inf))
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), shape))

@@ -10,6 +10,7 @@ from reference.binary import sigmoid
 from strategies import Case
 from strategies.signatures import form_of
 
+from ..judging import WEIGHTS
 from .claim import Claim, Composed, Operation, reduced
 from .of_batches import unchanged
 from .samples import spelt_out
@@ -29,22 +30,30 @@ def exchanging_the_pair(case: Case) -> Claim:
     return unchanged(case, case.replacing(**exchanged))
 
 
-def being_non_negative(case: Case) -> Claim:
-    """No loss is negative, nor is a sum of losses.
+def _has_negative_weight(case: Case) -> bool:
+    return any(bool(np.any(case.arguments.get(name, 0) < 0)) for name in WEIGHTS)
+
+
+def being_non_negative(case: Case) -> Claim | None:
+    """No loss is negative, nor is a sum of losses, if no weight is.
 
     Each is a norm, a square, a hinge max(0, .), or minus the logarithm of a probability, times a weight >= 0.
     """
+    if _has_negative_weight(case):
+        return None
     return Claim({"each": case, "total": reduced(case, "sum")}, ("0 <= each", "0 <= total"))
 
 
-def predicting_perfectly(case: Case) -> Claim:
-    """A perfect prediction costs nothing.
+def predicting_perfectly(case: Case) -> Claim | None:
+    """A perfect prediction of finite numbers costs nothing.
 
     |y - y| = 0; a probability of 1 has logarithm 0; a distance 0 is what a similar pair should have; and
     log y - log y = 0.
     """
     case = spelt_out(case)
     target = case.arguments["target"]
+    if not np.all(np.isfinite(target)):
+        return None
     if case.loss == "binary_cross_entropy":
         target = np.array(np.rint(target))
         case = case.replacing(target=target)
@@ -59,11 +68,13 @@ def predicting_perfectly(case: Case) -> Claim:
     return Claim({"each": perfect, "total": reduced(perfect, "sum")}, ("each == 0", "total == 0"))
 
 
-def widening_the_margin(case: Case) -> Claim:
-    """A larger margin makes no loss smaller; of cosines, where it is subtracted, none larger.
+def widening_the_margin(case: Case) -> Claim | None:
+    """A larger margin makes no loss smaller if no weight is negative; of cosines, none larger.
 
-    max(0, .) is monotone, and so is its square.
+    max(0, .) is monotone, and so is its square. The margin of cosines is subtracted.
     """
+    if _has_negative_weight(case):
+        return None
     margin = case.arguments.get("margin", form_of(case).options["margin"].default)
     narrow, wide = ("larger", "smaller") if case.loss == "cosine_embedding_loss" else ("smaller", "larger")
     wider = margin + 0.5
@@ -79,18 +90,21 @@ def taking_sigmoid_first(case: Case) -> Claim:
     Source: torch.nn.BCEWithLogitsLoss, "combines a Sigmoid layer and the BCELoss in one single class".
     Logits are clipped to 36: beyond, the oracle itself cannot tell a sigmoid from 1, and BCELoss clamps.
     """
-    case = case.replacing(input=np.array(np.clip(case.arguments["input"], -36, 36))).without("pos_weight")
+    logits = np.nan_to_num(case.arguments["input"])
+    case = case.replacing(input=np.array(np.clip(logits, -36, 36))).without("pos_weight")
     operation = Operation("torch.sigmoid", sigmoid)
     return unchanged(case, Composed(Case("binary_cross_entropy", case.format, case.arguments), operation))
 
 
-def scaling_smooth_l1(case: Case) -> Claim:
-    """Huber loss is delta times smooth L1 loss with beta = delta.
+def scaling_smooth_l1(case: Case) -> Claim | None:
+    """Huber loss is delta times smooth L1 loss with beta = delta, if delta is finite.
 
     Source: torch.nn.SmoothL1Loss and torch.nn.HuberLoss, which both say so.
     """
     arguments = {name: value for name, value in case.arguments.items() if name not in ("delta", "weight")}
     delta = case.arguments.get("delta", 1.0)
+    if np.isinf(delta):  # 0 times infinity
+        return None
     huber = case.without("weight")
     smooth = Case("smooth_l1_loss", case.format, {**arguments, "beta": delta})
     names = {"each": "none", "total": "sum", "mean": "mean"}

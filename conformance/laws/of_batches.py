@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference import Array
 from strategies import Case
-from strategies.signatures import form_of
 
+from ..dividing import divisor_weights
 from ..losses import LOSSES
 from .claim import Call, Claim, reduced
 from .samples import axes_of, batch_size, labels_of, spelt_out, taking
@@ -32,24 +31,6 @@ def unchanged(before: Call, after: Call, *reductions: str, each: str = "each_bef
     return Claim(calls, tuple(relations))
 
 
-def kept_labels(case: Case) -> Array:
-    """Which labels of a cross entropy are not to be ignored."""
-    ignored = case.arguments.get("ignore_index")
-    kept: Array = case.arguments["target"] != (-100 if ignored is None else ignored)
-    return kept
-
-
-def _divisor(case: Case) -> Array | None:
-    """The weights by whose sum a mean is divided; None for the number of losses."""
-    given, declared = case.arguments, form_of(case).tensors.get("weight")
-    weight = given.get("weight")
-    if declared is None or not declared.divides_mean:
-        return None
-    kept = kept_labels(case)
-    labels = np.where(kept, given["target"], 0)
-    return kept.astype(float) if weight is None else np.where(kept, weight[labels], 0.0)
-
-
 def reducing(case: Case) -> Claim:
     """The reductions are sums of the unreduced losses, divided by what is documented for "mean".
 
@@ -61,13 +42,13 @@ def reducing(case: Case) -> Claim:
         name: reduced(case, reduction) for name, reduction in (("each", "none"), ("total", "sum"))
     }
     relations, given = ["np.sum(each) == total"], {}
-    weights = _divisor(case)
+    weights = divisor_weights(case)
     if case.loss == "ctc_loss":
         given["lengths"] = np.maximum(case.arguments["target_lengths"], 1).astype(float)
         relations.append("np.sum(each / lengths) / lengths.size == mean")
     elif weights is None:
         relations.append("np.sum(each) / each.size == mean")
-    elif np.sum(weights) > 0 or not case.arguments.get("label_smoothing"):
+    elif np.any(weights) or not case.arguments.get("label_smoothing"):
         # Where no label weighs anything, smoothing may give a sum; the mean of nothing is nan all the same.
         given["weights"] = weights
         relations.append("np.sum(each) / np.sum(weights) == mean")

@@ -12,8 +12,9 @@ from strategies import Case, is_real
 from strategies.domains import Classes
 from strategies.signatures import form_of
 
+from ..dividing import kept_labels
 from .claim import Claim, Composed, Operation
-from .of_batches import kept_labels, unchanged
+from .of_batches import unchanged
 from .samples import axes_of, size_of
 
 

@@ -36,7 +36,7 @@ def doubling_the_weights(case: Case) -> Claim | None:
     A loss is proportional to its weight. For the divisor see `reducing`.
     """
     weight = case.arguments.get("weight", _ones(case, "weight"))
-    if np.any(weight > case.format.max / 2):
+    if np.any(np.abs(weight) > case.format.max / 2):
         return None
     doubled = case.replacing(weight=np.array(2 * weight))
     case = case.replacing(weight=weight)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from reference import Array
-from strategies import is_real
+from strategies import Chunking, is_real
 from strategies.shapes import BATCHES, TAILS
 
 from .shared import LABEL_DTYPES, NUMBERS, SIGNED, UNBOUNDED, WEIGHT, Call, Corners
@@ -119,6 +120,20 @@ PROBABILITIES: Corners = {
     "smoothed and ignored": lambda c: c.label_smoothing > 0 and ignored(c),
 }
 
+# Of a call that takes the chunked path.
+CHUNKS: dict[str, Callable[[Call, Chunking], Any]] = {
+    "by default": lambda c, o: o.batch_chunk_size is None,
+    "of one": lambda c, o: o.batch_chunk_size == 1 < len(c.input),
+    "of two": lambda c, o: o.batch_chunk_size == 2 < len(c.input),
+    "of all": lambda c, o: o.batch_chunk_size == len(c.input),
+    "with a bias": lambda c, o: c.linear_bias is not None,
+    "with a weight": lambda c, o: c.weight is not None,
+    "with an ignored label": lambda c, o: np.any(ignored(c)),
+    "one pass": lambda c, o: not o.allow_retain_graph,
+    **{policy: lambda c, o, policy=policy: o.acc_policy == policy
+       for policy in (None, "auto", "accurate", "balanced", "compact")},
+}  # fmt: skip
+
 CORNERS: dict[str, Corners] = {
     "cross_entropy": {
         **LAYOUTS, **SIGNED, **POSITIONS, **LABELS, **BYTES, **IGNORED, **POISON, **PROBABILITIES, **WEIGHT,
@@ -134,6 +149,9 @@ CORNERS: dict[str, Corners] = {
         "empty batch": lambda c: c.input.ndim == 2 and len(c.input) == 0,
         "17 samples": lambda c: c.input.ndim == 2 and len(c.input) == 17,
         "one class": lambda c: len(c.linear_weight) == 1,
+        **{f"chunks: {what}": lambda c, holds=holds: c.options is not None and c.input.ndim == 2
+           and c.linear_weight.ndim == 2 and has_labels(c) and not c.label_smoothing
+           and holds(c, c.options) for what, holds in CHUNKS.items()},
         "one dimension of positions": lambda c: c.linear_weight.ndim == 3,
         "two dimensions of positions": lambda c: c.linear_weight.ndim == 4,
         "last class is ignored": lambda c: c.ignore_index == len(c.linear_weight) - 1 > 0 and ignored(c),

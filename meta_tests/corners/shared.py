@@ -27,12 +27,13 @@ class Call(SimpleNamespace):
 
     def __init__(self, case: Case) -> None:
         signature = inspect.signature(getattr(reference, case.loss))
-        bound = signature.bind(**case.arguments)
+        bound = signature.bind(**case.computed)
         bound.apply_defaults()
         optional = {name for name, p in signature.parameters.items() if p.default is not p.empty}
         required = [value for name, value in case.arguments.items() if name not in optional]
         numbers = np.concatenate([value.ravel() for value in required if is_real(value)])
         super().__init__(format=case.format, x=numbers, shape=required[0].shape, **bound.arguments)
+        self.options = case.arguments.get("options")
 
 
 Corners: TypeAlias = dict[str, Callable[[Call], Any]]
@@ -105,6 +106,8 @@ WEIGHT: Corners = {
     "some weights 0": lambda c: c.weight is not None and np.any(c.weight == 0) and np.any(c.weight),
     "all weights 0": lambda c: c.weight is not None and c.weight.size and not np.any(c.weight),
     "ragged weights": lambda c: c.weight is not None and c.weight % 0.25 != 0,
+    "negative weights": lambda c: c.weight is not None and np.any(c.weight < 0),
+    "weights of both signs": lambda c: c.weight is not None and np.any(c.weight < 0) and np.any(c.weight > 0),
 }
 
 DTYPES = (np.int64, np.int32, np.int16, np.int8)

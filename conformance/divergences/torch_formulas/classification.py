@@ -33,7 +33,8 @@ def log_softmax(input: Any, axis: int) -> Any:
     return with_pull(formula, pull, input)
 
 
-def _at_labels(values: Any, labels: Array, axis: int) -> Any:
+def at_labels(values: Any, labels: Array, axis: int) -> Any:
+    """The value at each label."""
     return np.reshape(np.take_along_axis(values, np.expand_dims(labels, axis), axis=axis), labels.shape)
 
 
@@ -47,7 +48,7 @@ def nll_loss(
     axis = 0 if input.ndim == 1 else 1
     kept = target != ignore_index
     labels = np.where(kept, target, 0).astype(np.int64)
-    loss = -_at_labels(input, labels, axis)
+    loss = -at_labels(input, labels, axis)
     weights: Any = kept.astype(np.float64)
     if weight is not None:
         weights = np.where(kept, weight[labels], 0.0)
@@ -142,7 +143,7 @@ def linear_cross_entropy(
 ) -> Any:
     """A linear layer and then cross entropy. Source: torch/nn/functional.py."""
     ignored = -100 if ignore_index is None else ignore_index
-    logits = _logits(input, linear_weight, linear_bias)
+    logits = logits_of(input, linear_weight, linear_bias)
     return cross_entropy(logits, target, weight, ignored, reduction, label_smoothing)
 
 
@@ -159,11 +160,12 @@ def linear_cross_entropy_in_forward_mode(
 ) -> Any:
     """The same loss, whose part of labels does not change with the weight."""
     ignored = -100 if ignore_index is None else ignore_index
-    logits = _logits(input, linear_weight, linear_bias)
+    logits = logits_of(input, linear_weight, linear_bias)
     return cross_entropy_in_forward_mode(logits, target, weight, ignored, reduction, label_smoothing)
 
 
-def _logits(x: Any, linear_weight: Any, linear_bias: Any) -> Any:
+def logits_of(x: Any, linear_weight: Any, linear_bias: Any) -> Any:
+    """What the linear layer gives."""
     if x.ndim == 2:
         x = np.reshape(x, (x.shape[0],) + (1,) * (linear_weight.ndim - 1) + x.shape[1:])
     logits = _dot(x, linear_weight)
@@ -198,7 +200,7 @@ def multi_margin_loss(
     """Multi-class hinge loss that counts a nan score as 0. Source: aten/native/LossMultiMargin.cpp."""
     classes = input.shape[-1]
     labels = target.astype(np.int64)
-    at_label = np.expand_dims(_at_labels(input, labels, input.ndim - 1), -1)
+    at_label = np.expand_dims(at_labels(input, labels, input.ndim - 1), -1)
     hinge = _hinge(total(margin, -at_label, input))
     hinge = hinge * hinge if p == 2 else hinge
     hinge = hinge if weight is None else hinge * np.expand_dims(weight[labels], -1)
@@ -261,7 +263,7 @@ def summed_multi_margin_loss(
     """
     classes = input.shape[-1]
     labels = target.astype(np.int64)
-    at_label = np.expand_dims(_at_labels(input, labels, input.ndim - 1), -1)
+    at_label = np.expand_dims(at_labels(input, labels, input.ndim - 1), -1)
     hinge = np.maximum(total(margin, -at_label, input), 0)
     hinge = hinge * hinge if p == 2 else hinge
     hinge = hinge if weight is None else hinge * np.expand_dims(weight[labels], -1)
