@@ -114,6 +114,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> str:
         "test_corner",
         "test_invalid_call",
         "test_dangerous_calls",
+        "test_derived_calls",
         "test_mixed_dtypes",
         "test_way",
     ],
