@@ -1,8 +1,8 @@
 """Calls that may end the process run in a process of their own; what they were stands in a journal.
 
 ``python -m conformance.disposable JOURNAL DEVICE SECONDS [MODULE...]`` imports the modules, one of which may
-register the device, reads calls as a JSON list from standard input and makes those that the journal does not
-have yet. A call is in the journal before it is made.
+register the device, reads calls from standard input, a JSON object with for each call the one that follows if
+it returns, and makes those that the journal does not have yet. A call is in the journal before it is made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,6 +43,8 @@ class Outcome:
         message: the first line of what the exception says.
         shape: of what it returned, if it did.
         dtype: likewise.
+        back: what became of going back: the sum of the gradients, the name of an exception, or how the
+            process ended. None if it was not tried.
     """
 
     gives: float | str
@@ -50,11 +52,13 @@ class Outcome:
     message: str = ""
     shape: tuple[int, ...] = ()
     dtype: str = ""
+    back: float | str | None = None
 
     def __str__(self) -> str:
         """What a person reads of it."""
         if self.dtype:
-            return f"{self.gives} of shape {self.shape} in {self.dtype}"
+            back = "" if self.back is None else f", and going back {self.back}"
+            return f"{self.gives} of shape {self.shape} in {self.dtype}{back}"
         return f"{self.gives}: {self.message}" if self.message else str(self.gives)
 
 
@@ -80,7 +84,12 @@ def attempt(call: str, device: str) -> Outcome:
 
 
 def attempt_apart(
-    calls: Sequence[str], device: str, journal: Path, seconds: float = 30, imports: Sequence[str] = ()
+    calls: Sequence[str],
+    device: str,
+    journal: Path,
+    seconds: float = 30,
+    imports: Sequence[str] = (),
+    then: Mapping[str, str] | None = None,
 ) -> dict[str, Outcome]:
     """Make calls in a disposable process, and in another one those that remain when it ends before its time.
 
@@ -90,6 +99,7 @@ def attempt_apart(
         journal: a file that does not exist yet.
         seconds: how long a call may take.
         imports: modules that the processes import first.
+        then: by some of the calls, what is called if they return; its outcome is among those returned.
 
     Raises:
         RuntimeError: a process fails before it makes a call, as where the device is not there.
@@ -98,8 +108,9 @@ def attempt_apart(
     command = [sys.executable, "-m", "conformance.disposable", *given]
     journal.touch()
     outcomes: dict[str, Outcome] = {}
-    while not outcomes.keys() >= set(calls):
-        run = subprocess.run(command, cwd=ROOT, input=json.dumps(list(calls)), capture_output=True, text=True)
+    follow = {call: (then or {}).get(call, "") for call in calls}
+    while any(_due(follow, (), outcomes)):
+        run = subprocess.run(command, cwd=ROOT, input=json.dumps(follow), capture_output=True, text=True)
         begun, ended = _read(journal)
         outcomes |= ended
         unanswered = [call for call in begun if call not in outcomes]
@@ -107,6 +118,15 @@ def attempt_apart(
             raise RuntimeError(f"the disposable process does not work:\n{run.stderr}")
         outcomes |= {call: Outcome(_end(run)) for call in unanswered}
     return outcomes
+
+
+def _due(follow: Mapping[str, str], begun: Collection[str], outcomes: Mapping[str, Outcome]) -> Iterator[str]:
+    """The calls that were not begun, and what follows those that returned."""
+    for call, then in follow.items():
+        if call not in outcomes and call not in begun:
+            yield call
+        if then and call in outcomes and outcomes[call].dtype and then not in outcomes and then not in begun:
+            yield then
 
 
 def _end(run: subprocess.CompletedProcess[str]) -> str:
@@ -126,32 +146,56 @@ def _read(journal: Path) -> tuple[list[str], dict[str, Outcome]]:
         for line in lines
         if "outcome" in line
     }
-    return [line["call"] for line in lines if "outcome" not in line], ended
+    return [line["call"] for line in lines if "outcome" not in line and line["call"] not in ended], ended
 
 
 def _write(journal: Path, **line: Any) -> None:
     with journal.open("a") as file:
         file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+        file.flush()  # what the system has of a file outlives the process
 
 
 def main(journal: Path, device: str, seconds: float) -> None:
-    """Make the calls on standard input, until one ends the process or spoils the device for the others."""
+    """Make the calls on standard input, until one hangs or spoils the device for the others.
+
+    On the CPU they run in forks, which cost less than a process that imports torch.
+    """
     torch.set_num_threads(1)
     # What is read before it is written is nan. Kernels without a deterministic form run all the same.
     torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import torch's compilers
+    follow = json.load(sys.stdin)
+    if device != "cpu":
+        _work(follow, journal, device, seconds)
+        return
+    begun, outcomes = _read(journal)
+    while any(_due(follow, begun, outcomes)):
+        fork = os.fork()
+        if not fork:
+            _work(follow, journal, device, seconds)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])
+        begun, outcomes = _read(journal)
+        if status > 0:
+            sys.exit(status)
+        for call in begun if status else []:
+            _write(journal, call=call, outcome=asdict(Outcome(signal.Signals(-status).name)))
+        begun, outcomes = _read(journal)
+
+
+def _work(follow: Mapping[str, str], journal: Path, device: str, seconds: float) -> None:
+    """Make the calls that remain; on the CPU, until one that may have written where it should not."""
     torch.zeros(1, device=device).cpu()  # that the device is not there must not pass for a refusal
-    begun, _ = _read(journal)
-    for call in json.load(sys.stdin):
-        if call not in begun:
-            _write(journal, call=call)
-            faulthandler.dump_traceback_later(seconds, exit=True)
-            outcome = attempt(call, device)
-            faulthandler.cancel_dump_traceback_later()
-            _write(journal, call=call, outcome=asdict(outcome))
-            if outcome.classes and is_spent(device):
-                return
+    begun, outcomes = _read(journal)
+    # What follows a call is due as soon as it has returned.
+    for call in _due(follow, set(begun), outcomes):
+        _write(journal, call=call)
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        outcomes[call] = outcome = attempt(call, device)
+        faulthandler.cancel_dump_traceback_later()
+        _write(journal, call=call, outcome=asdict(outcome))
+        spent = outcome.classes and is_spent(device)
+        if spent or (device == "cpu" and call not in follow):
+            return
 
 
 if __name__ == "__main__":

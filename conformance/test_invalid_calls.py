@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,10 @@ import torch
 
 from .disposable import Outcome, attempt, attempt_apart
 from .divergences import on_record
+from .divergences.accepted import line_of
+from .divergences.outcomes import near, near_sums
 from .invalid import PROMOTIONS, ROWS, Invalid, Promotion
+from .invalid.row import differentiable, going_back
 from .losses import LOSSES, Loss
 from .presence import skip_if_missing
 from .scripts import commented, head, section
@@ -24,10 +27,18 @@ DANGEROUS = [LOSSES[name] for name in dict.fromkeys(row.loss for row in ROWS if 
 def conforms(row: Invalid, outcome: Outcome) -> bool:
     """Whether torch may answer a call so."""
     if isinstance(outcome.gives, float):
-        both = (outcome.gives, row.or_gives)
-        return outcome.gives == row.or_gives or all(number != number for number in both)
+        return row.or_gives is not None and near(outcome.gives, row.or_gives) and _goes_back(row, outcome)
     refused = {cls.__name__ for cls in row.raises} & set(outcome.classes)
     return bool(refused) and "INTERNAL ASSERT" not in outcome.message
+
+
+def _goes_back(row: Invalid, outcome: Outcome) -> bool:
+    """Whether going back gives gradients; those of the valid call, if it has the same value."""
+    if isinstance(outcome.back, float):
+        valid = attempt(row.valid, "cpu").gives
+        right = attempt(going_back(row.loss, row.valid, differentiable(row)), "cpu").gives
+        return not near(outcome.gives, valid) or near_sums(outcome.back, right)
+    return not outcome.back
 
 
 def explain(row: Invalid, device: str, outcome: Outcome) -> str:
@@ -39,8 +50,12 @@ def explain(row: Invalid, device: str, outcome: Outcome) -> str:
         f"    got   {outcome}",
         f"    right an exception ({names}){instead}: the documentation excludes this {row.argument}",
         f"    valid {row.valid}",
+        f"    table {line_of(f'{row.loss}-{row.violation}', outcome)}",
     ]
-    return "\n".join(lines) + script(row.call, device, str(outcome))
+    # Whether going back is all that is wrong.
+    back = outcome.back if conforms(row, replace(outcome, back=None)) else None
+    shown = script(row.call, device, str(outcome)) if back is None else script(row.back, device, str(back))
+    return "\n".join(lines) + shown
 
 
 def script(call: str, device: str, told: str) -> str:
@@ -76,33 +91,60 @@ def _valid(loss: str, device: str) -> Outcome:
 
 
 HARMLESS = [row for row in ROWS if not row.dangerous]
+DERIVED = [LOSSES[name] for name in dict.fromkeys(row.loss for row in HARMLESS if row.derived)]
+
+
+def made_apart(
+    rows: Sequence[Invalid], device: str, journal: Path, imports: Sequence[str]
+) -> dict[Invalid, Outcome]:
+    """What becomes of calls in disposable processes, and of going back if they return."""
+    then = {row.call: row.back for row in rows}
+    found = attempt_apart([row.call for row in rows], device, journal, imports=imports, then=then)
+    return {
+        row: replace(found[row.call], back=found[row.back].gives) if row.back in found else found[row.call]
+        for row in rows
+    }
 
 
 @cache
-def outcomes_apart(loss: str, device: str, imports: tuple[str, ...]) -> dict[str, Outcome]:
+def outcomes_apart(loss: str, device: str, imports: tuple[str, ...]) -> dict[Invalid, Outcome]:
     """What becomes of a loss's harmless calls on an accelerator.
 
     They run in a process of their own: after an assertion in a kernel an accelerator raises whatever is
     called, so that all further calls would seem to be refused.
     """
-    calls = [row.call for row in HARMLESS if row.loss == loss]
+    rows = [row for row in HARMLESS if row.loss == loss]
     with tempfile.TemporaryDirectory() as folder:
-        return attempt_apart(calls, device, Path(folder, "journal"), imports=imports)
+        return made_apart(rows, device, Path(folder, "journal"), imports)
 
 
-@pytest.mark.parametrize("row", HARMLESS, ids=str)
+def made(row: Invalid, device: str, imports: tuple[str, ...]) -> Outcome:
+    """What becomes of a harmless call, and of going back if it returns."""
+    if device != "cpu":
+        return outcomes_apart(row.loss, device, imports)[row]
+    outcome = attempt(row.call, device)
+    return replace(outcome, back=attempt(row.back, device).gives) if outcome.dtype and row.back else outcome
+
+
+@pytest.mark.parametrize("row", [row for row in HARMLESS if not row.derived], ids=str)
 def test_invalid_call(
     row: Invalid, device: str, plugin_modules: list[str], take_note: Callable[[str, object], None]
 ) -> None:
     """The call raises."""
     skip_if_refused(row.loss, device)
-    if device == "cpu":
-        outcome = attempt(row.call, device)
-    else:
-        outcome = outcomes_apart(row.loss, device, tuple(plugin_modules))[row.call]
-    wrong = problem(row, device, outcome, take_note)
+    wrong = problem(row, device, made(row, device, tuple(plugin_modules)), take_note)
     if wrong:
         pytest.fail(wrong, pytrace=False)
+
+
+@pytest.mark.parametrize("loss", DERIVED, ids=lambda loss: loss.name)
+def test_derived_calls(
+    loss: Loss, device: str, plugin_modules: list[str], take_note: Callable[[str, object], None]
+) -> None:
+    """The harmless calls that follow from the declared arguments of a loss raise."""
+    skip_if_refused(loss.name, device)
+    rows = [row for row in HARMLESS if row.derived and row.loss == loss.name]
+    check_all(rows, {row: made(row, device, tuple(plugin_modules)) for row in rows}, device, take_note)
 
 
 @pytest.mark.parametrize("loss", DANGEROUS, ids=lambda loss: loss.name)
@@ -116,9 +158,18 @@ def test_dangerous_calls(
     """All calls of a loss that may read out of bounds raise, in a process of their own."""
     skip_if_refused(loss.name, device)
     rows = [row for row in ROWS if row.dangerous and row.loss == loss.name]
-    calls = [row.call for row in rows]
-    outcomes = attempt_apart(calls, device, tmp_path / "journal", imports=plugin_modules)
-    problems = [problem(row, device, outcomes[row.call], take_note) for row in rows]
+    outcomes = made_apart(rows, device, tmp_path / "journal", plugin_modules)
+    check_all(rows, outcomes, device, take_note)
+
+
+def check_all(
+    rows: list[Invalid],
+    outcomes: Mapping[Invalid, Outcome],
+    device: str,
+    record: Callable[[str, object], None],
+) -> None:
+    """Fail with all outcomes that neither conform nor are on record."""
+    problems = [problem(row, device, outcomes[row], record) for row in rows]
     wrong = [text for text in problems if text]
     if wrong:
         pytest.fail(f"{len(wrong)} of {len(rows)} calls\n\n" + "\n".join(wrong), pytrace=False)

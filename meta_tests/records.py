@@ -141,13 +141,14 @@ def _planned() -> Iterator[Cell]:
             way, reduction = (each.way.name, "") if isinstance(each, Passage) else ("", each.reduction)
             told = (_id(of, each), of, "", each.loss.name, way, reduction, each.format.name, each.device)
             yield Cell(*told)
-    refused = (("invalid_call", [row for row in ROWS if not row.dangerous]), ("mixed_dtypes", PROMOTIONS))
+    by_hand = [row for row in ROWS if not row.dangerous and not row.derived]
+    refused = (("invalid_call", by_hand), ("mixed_dtypes", PROMOTIONS))
     for device in DEVICES:
         for of, rows in refused:
             yield from (Cell(_id(of, row, device), of, "", row.loss, device=device) for row in rows)
-        of = "dangerous_calls"
-        for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous):
-            yield Cell(_id(of, name, device), of, "", name, device=device)
+        for of, dangerous in (("dangerous_calls", True), ("derived_calls", False)):
+            for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous == dangerous):
+                yield Cell(_id(of, name, device), of, "", name, device=device)
         of = "treatment"
         for name, treatment in itertools.product(SAMPLES, TREATMENTS):
             yield Cell(_id(of, name, treatment, device), of, "", name, device=device)

@@ -129,15 +129,15 @@ def test_another_gradient_fails(
     "outcome",
     [
         Outcome(-99.0, dtype="float32"), Outcome(NAN, dtype="float32"), Outcome("SIGSEGV"),
-        Outcome("no answer"), Outcome(1.0986123, shape=(1,), dtype="float32"),
-        Outcome(1.0986123, dtype="float64"),
+        Outcome("no answer"), Outcome(0.9758096, shape=(1,), dtype="float32"),
+        Outcome(0.9758096, dtype="float64"),
         Outcome("KeyError", ("KeyError",), "something"),
     ],
     ids=str,
 )  # fmt: skip
 def test_another_answer_of_an_invalid_call_fails(outcome: Outcome) -> None:
-    row = next(row for row in ROWS if row.violation == "label-smoothing-negative")
-    assert on_record(row, "cpu", outcome=Outcome(1.0986123, dtype="float32")) is not None
+    row = next(row for row in ROWS if row.violation == "labels-label_smoothing-too-low")
+    assert on_record(row, "cpu", outcome=Outcome(0.9758096, dtype="float32")) is not None
     assert on_record(row, "cpu", outcome=outcome) is None
 
 

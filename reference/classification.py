@@ -327,7 +327,7 @@ def multilabel_soft_margin_loss(
 
     Args:
         input: x, logits of shape (..., C); torch documents (N, C).
-        target: y, the same shape, in [0, 1].
+        target: y, the same shape, 0 or 1.
         weight: w, broadcastable to the shape of `input`; torch documents (C).
         reduction: "none", "mean" or "sum".
 
@@ -335,7 +335,7 @@ def multilabel_soft_margin_loss(
         `input` less its last axis for "none", else 0-d.
 
     Raises:
-        ValueError: shapes do not fit, or an unknown reduction.
+        ValueError: shapes do not fit, another target, or an unknown reduction.
 
     Source: torch.nn.MultiLabelSoftMarginLoss.
     """
@@ -344,6 +344,7 @@ def multilabel_soft_margin_loss(
     y = real("target", target, x)
     require(x.ndim >= 1, "input must have a class dimension, got a 0-d array")
     same_shape(input=x, target=y)
+    require(bool(np.all((y == 0) | (y == 1))), "target must hold only 0 and 1")
     loss = -(expected(y, log_sigmoid(x)) + expected(1 - y, log_sigmoid(-x)))
     if weight is not None:
         w = real("weight", weight)

@@ -243,8 +243,8 @@ def _triplet(
     reduction: str,
 ) -> Array:
     a, b, c = real("anchor", anchor), real("positive", positive), real("negative", negative)
-    dimensions = f"anchor {a.ndim}, positive {b.ndim}, negative {c.ndim}"
-    require(a.ndim == b.ndim == c.ndim >= 1, f"inputs must be alike in dimensions, got {dimensions}")
+    same_shape(anchor=a, positive=b, negative=c)
+    require(a.ndim >= 1, "inputs must have an axis of features, got 0-d arrays")
     require(option("margin", margin) > 0, f"margin must be > 0, got {margin}")
     far = distance(a, c)
     if flag("swap", swap):

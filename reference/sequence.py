@@ -94,7 +94,7 @@ def _padded(y: Array, lengths: Array) -> Array:
         return y
     require(y.ndim == 1, f"targets must be (N, S) or (sum of target_lengths), got shape {y.shape}")
     labels = int(np.sum(lengths))
-    require(y.size >= labels, f"target_lengths must sum to the {y.size} concatenated targets, got {labels}")
+    require(y.size == labels, f"target_lengths must sum to the {y.size} concatenated targets, got {labels}")
     padded = np.zeros((len(lengths), int(np.max(lengths, initial=0))), dtype=np.int64)
     padded[np.arange(padded.shape[1]) < lengths[:, None]] = y[:labels]
     return padded

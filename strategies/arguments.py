@@ -48,6 +48,7 @@ class Tensor:
         divides_mean: whether the mean divides by the weights that count, and not by a number of losses.
         or_number: whether a Python number may stand for it.
         or_tuple: whether a tuple of integers may stand for it.
+        or_batch_of_one: whether it may have a first axis of size 1 where a single sample has none.
     """
 
     shapes: tuple[str, ...]
@@ -61,6 +62,7 @@ class Tensor:
     divides_mean: bool = False
     or_number: bool = False
     or_tuple: bool = False
+    or_batch_of_one: bool = False
 
     @property
     def range(self) -> Domain:
@@ -191,6 +193,31 @@ class Signature:
             if isinstance(value, np.ndarray)
         )
 
+    def fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether the declaration allows tensors of these shapes together."""
+        first = next(iter(shapes.values()))
+        others = {name: shape for name, shape in shapes.items() if self.tensors[name].fit is not Fit.EXACT}
+        if not all(fits(self.tensors[name].fit, first, shape) for name, shape in others.items()):
+            return False
+        exact = {name: shape for name, shape in shapes.items() if name not in others}
+        if self.any_shape:
+            return set(exact.values()) == {first}
+        return any(self._agree(exact, layout) for layout in self.layouts)
+
+    def _agree(self, shapes: Mapping[str, tuple[int, ...]], layout: int) -> bool:
+        """Whether every letter of a layout is one size."""
+        sizes: dict[str, int] = {}
+        for name, shape in shapes.items():
+            letters = self.axes(name, layout).split()
+            if self.tensors[name].or_batch_of_one and "N" not in letters and shape[:1] == (1,):
+                shape = shape[1:] if len(shape) > len(letters) else shape
+            if len(letters) != len(shape):
+                return False
+            if any(sizes.setdefault(letter, size) != size for letter, size in zip(letters, shape)):
+                return False
+        joined = sizes.get("N", 0) * SIZES["S"]
+        return sizes.get("C", 1) > 0 and sizes.get("NS", joined) == joined
+
     def ordinary(self, layout: int | None = None, *optional: str, format: Format | None = None) -> Case:
         """An ordinary call in a layout, that of most axes but one by default, with some optional tensors.
 
@@ -205,6 +232,20 @@ class Signature:
                 shape = self.shape(name, chosen)
                 given[name] = _numbers(argument, shape, position)
         return Case(self.loss, format or FORMATS["float32"], given)
+
+
+def fits(fit: Fit, first: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a shape fits that of the first argument in such a way."""
+    if fit is Fit.EXACT:
+        return shape == first
+    if fit is Fit.PER_ROW and shape:
+        apart = [size for size, other in zip(shape, first) if size != other]
+        return shape == first[:-1] or (len(shape) == len(first) and apart in ([], [1]))
+    try:
+        common = np.broadcast_shapes(first, shape)
+    except ValueError:
+        return False
+    return fit is not Fit.ONTO or common == first
 
 
 # The usual size of each axis; different ones, so that a mix-up shows. S labels fit into T frames.

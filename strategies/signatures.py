@@ -68,6 +68,7 @@ def weight(fit: Fit = Fit.EXACT, gradient: Gradient = Gradient.YES, *shapes: str
 def lengths(axis: str, *shapes: str) -> Tensor:
     """How much of an axis each sequence uses."""
     fields: dict[str, Any] = {"dtypes": ("integer",), "gradient": Gradient.NO, "or_tuple": True}
+    fields["or_batch_of_one"] = True
     return Tensor(shapes or ("", "N"), Lengths(axis), **fields)
 
 
@@ -162,7 +163,8 @@ FORMS = (
          target=real("C", "N C", domain=BITS, dtypes=("float", "integer")),
          weight=weight(Fit.ONTO, Gradient.YES, "C"), reduction=REDUCTION),
     form("ctc_loss", "padded", log_probs=real("T C", "T N C", drawn=LOG_PROBABILITIES),
-         targets=labels("S", "N S", blank=True), input_lengths=lengths("T"), target_lengths=lengths("S"),
+         targets=replace(labels("S", "N S", blank=True), or_batch_of_one=True), input_lengths=lengths("T"),
+         target_lengths=lengths("S"),
          blank=Number(0, Classes(), (0, 1, 2), integer=True), reduction=REDUCTION, zero_infinity=FLAG),
     form("ctc_loss", "joined", log_probs=real("T N C", drawn=LOG_PROBABILITIES),
          targets=labels("NS", blank=True), input_lengths=lengths("T", "N"), target_lengths=lengths("S", "N"),

@@ -23,6 +23,7 @@ from . import (
     embedding,
     every_loss,
     invalid_calls,
+    invalid_calls_by_way,
     on_cuda,
     regression,
     sequence,
@@ -49,6 +50,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + embedding.DIVERGENCES
     + sequence.DIVERGENCES
     + invalid_calls.DIVERGENCES
+    + invalid_calls_by_way.DIVERGENCES
     + zero_times_infinity.DIVERGENCES
     + every_loss.DIVERGENCES
 )

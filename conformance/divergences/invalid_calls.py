@@ -1,35 +1,27 @@
-"""What torch is known to accept although it is invalid, and what it then returns."""
+"""What torch is known to accept although it is invalid, and what it then returns: see `accepted`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
 
-from ..invalid.binary import BCE, HINGE, LOGITS, SOFT, TWO_LOGITS
-from ..invalid.classification import CHUNKED, CROSS, LINEAR, MARGIN, MULTI, NLL, WEIGHT
+from ..invalid.binary import HINGE, LOGITS, SOFT, TWO_LOGITS
+from ..invalid.classification import CHUNKED, CROSS, LINEAR, MARGIN, NLL, PROBABILITIES, WEIGHT
 from ..invalid.classification import SOFT as MULTILABEL
 from ..invalid.distribution import GAUSSIAN, POISSON, RATE
-from ..invalid.embedding import COSINE, RANKING
-from ..invalid.regression import HUBER, SMOOTH
+from ..invalid.embedding import COSINE, DISTANCE, RANKING, TRIPLET
+from ..invalid.regression import HUBER, L1, MSE
 from ..invalid.row import Valid
 from ..invalid.sequence import PADDED
+from .accepted import accepts
 from .outcomes import Accepts, Answer
 from .record import Divergence, Witness
-from .ways import INDUCTOR, WITHOUT_DATA
 
 NAN = math.nan
 LN2, LN3 = math.log(2), math.log(3)
 OF = ("invalid call",)
-VMAP, COMPILED = ("vmap",), ("compile_aot_eager", *INDUCTOR)
 # What two samples of three equal logits, with labels or one-hot probabilities, cost if they are not smoothed.
 BLANK = -1.35402512550354
 BITS = "torch.finfo(F.binary_cross_entropy_with_logits({}).dtype).bits"
-
-
-def _numbers(of: Mapping[str, float | None], dtype: str = "float32") -> Accepts:
-    """Numbers that calls give, by the loss and the violation."""
-    return Accepts({name: Answer(number, (), dtype) for name, number in of.items()})
 
 
 def _call(valid: Valid, gives: float, **change: str) -> Witness:
@@ -37,50 +29,50 @@ def _call(valid: Valid, gives: float, **change: str) -> Witness:
     return Witness(valid.loss, valid.with_(**change).call, gives, "ValueError")
 
 
-def _smoothed(violation: str) -> Accepts:
-    entropies = ("cross_entropy", "linear_cross_entropy")
-    labels = {f"{loss}-label-smoothing-{violation}": LN3 for loss in entropies}
-    return _numbers(
-        labels | {f"{loss}-label-smoothing-{violation}-of-probabilities": 3 * LN3 for loss in entropies}
-    )
+def _sum(valid: Valid, gives: float, truth: float, **change: str) -> Witness:
+    """A valid call of which several arguments are changed, and its results added up."""
+    return Witness(valid.loss, valid.with_(reduction="'sum'", **change).call, gives, truth)
+
+
+def _real(valid: Valid, gives: float, **change: str) -> Witness:
+    """A valid call with complex numbers, and the real part of what it gives."""
+    return Witness(valid.loss, f"{valid.with_(**change).call}.real", gives, "RuntimeError")
+
+
+def _back(loss: str, x: str, y: str) -> Witness:
+    """Whether a call of two tensors can be differentiated by the first."""
+    code = [
+        f"x, y = {x}, {y}", f"loss = F.{loss}(x, y)", "try:", "    loss.backward()", "except RuntimeError:",
+        "    pass", "x.grad is not None",
+    ]  # fmt: skip
+    return Witness(loss, "\n".join(code), 0.0, 1.0)
 
 
 DIVERGENCES: tuple[Divergence, ...] = (
     Divergence(
-        "accepts-negative-smoothing", "no error", "accepted", _smoothed("negative"),
+        "accepts-negative-smoothing", "no error", "accepted", accepts("accepts-negative-smoothing"),
         "label_smoothing is documented to be in [0, 1]; a negative one has no effect",
         tuple(_call(valid, LN3, label_smoothing="-0.1") for valid in (CROSS, LINEAR)), of=OF,
         upstream="https://github.com/pytorch/pytorch/issues/134767",
     ),
     Divergence(
-        "accepts-nan-smoothing", "no error", "accepted", _smoothed("nan"),
+        "accepts-nan-smoothing", "no error", "accepted", accepts("accepts-nan-smoothing"),
         "a label_smoothing that is nan has no effect, so the loss is a number that it does not influence",
         tuple(_call(valid, LN3, label_smoothing="float('nan')") for valid in (CROSS, LINEAR)), of=OF,
     ),
     Divergence(
         "linear_cross_entropy-accepts-weight-of-other-classes-in-chunks", "no error", "accepted",
-        _numbers({f"linear_cross_entropy-weight-too-{name}-chunked": LN3 for name in ("short", "long")}),
+        accepts("linear_cross_entropy-accepts-weight-of-other-classes-in-chunks"),
         "with options, the number of weights is not compared with the number of classes",
         (_call(CHUNKED.with_(weight=WEIGHT), LN3, weight="torch.ones(2)"),), of=OF, since="2.13",
     ),
     Divergence(
         "multi_margin_loss-accepts-nan-margin", "no error", "accepted",
-        _numbers({"multi_margin_loss-margin-nan": 0.0}),
+        accepts("multi_margin_loss-accepts-nan-margin"),
         "max(0, .) swallows the nan of the margin", (_call(MARGIN, 0.0, margin="float('nan')"),), of=OF,
     ),
     Divergence(
-        "accepts-shapes-that-broadcast", "no error", "accepted",
-        _numbers({
-            "multilabel_soft_margin_loss-target-fewer-dimensions": LN2,
-            "soft_margin_loss-target-fewer-dimensions": LN2,
-            "hinge_embedding_loss-target-fewer-dimensions": 0.0,
-            "hinge_embedding_loss-target-more-dimensions": 0.0,
-            "poisson_nll_loss-target-fewer-dimensions": 1.0,
-            "poisson_nll_loss-target-more-dimensions": 1.0,
-            "cosine_embedding_loss-target-too-short": 0.0,
-            "margin_ranking_loss-input-too-short": 1.0,
-            "margin_ranking_loss-target-too-short": 1.0,
-        }),
+        "accepts-shapes-that-broadcast", "no error", "accepted", accepts("accepts-shapes-that-broadcast"),
         "shapes broadcast, although the documentation asks for one shape",
         (
             _call(MULTILABEL, LN2, target="torch.ones(3)"),
@@ -89,62 +81,187 @@ DIVERGENCES: tuple[Divergence, ...] = (
             _call(POISSON, 1.0, target="torch.ones(3)"),
             _call(COSINE, 0.0, target="torch.ones(1)"),
             _call(RANKING, 1.0, target="torch.ones(1)"),
+            _call(TRIPLET, 2.7320499420166016, negative="torch.zeros(1, 3)"),
+            _call(DISTANCE, 2.7320499420166016, negative="torch.zeros(1, 3)"),
         ),
         of=OF,
     ),
     Divergence(
-        "binary_cross_entropy_with_logits-accepts-no-probabilities", "no error", "accepted",
-        _numbers({
-            f"binary_cross_entropy_with_logits-target-{name}": number
-            for name, number in (
-                ("negative", 1.1132616996765137), ("above-one", 0.5132617354393005), ("nan", NAN),
-                ("infinite", -math.inf),
+        "accepts-weight-of-more-axes", "no error", "accepted", accepts("accepts-weight-of-more-axes"),
+        "a weight of several axes is taken if the input has positions and the number of weights fits",
+        tuple(
+            Witness(loss, f"F.{loss}({x}, torch.zeros(2, 2).long(), weight=torch.ones(1, 3))", number,
+                    "RuntimeError")
+            for loss, x, number in (
+                ("cross_entropy", "torch.zeros(2, 3, 2)", LN3),
+                ("nll_loss", "torch.ones(2, 3, 2)", -1.0),
+                ("linear_cross_entropy", "torch.zeros(2, 4), torch.zeros(3, 2, 4)", LN3),
             )
-        }),
+        ),
+        of=OF,
+    ),
+    Divergence(
+        "accepts-target-of-one-sample", "no error", "accepted", accepts("accepts-target-of-one-sample"),
+        "a target of shape (1,) is taken for an input without batch; going back refuses it",
+        (
+            _call(CROSS, LN3, input="torch.zeros(3)", target="torch.tensor([1])"),
+            _call(NLL, -1.0, input="torch.ones(3)", target="torch.tensor([1])"),
+            _call(LINEAR, LN3, input="torch.zeros(4)", target="torch.tensor([1])"),
+        ),
+        of=OF, since="2.13",
+    ),
+    Divergence(
+        "multi_margin_loss-accepts-one-sample-without-batch", "no error", "accepted",
+        accepts("multi_margin_loss-accepts-one-sample-without-batch"),
+        "of a single sample, only one of input and target may have the axis of the batch",
+        (_call(MARGIN, 2 / 3, input="torch.zeros(3)", target="torch.tensor([1])"),), of=OF,
+    ),
+    Divergence(
+        "nll_loss-accepts-scores-of-one-sample", "no error", "accepted",
+        accepts("nll_loss-accepts-scores-of-one-sample"),
+        "a batch of labels is taken for an input without batch, of which it is as long",
+        (_call(NLL, -1.0, input="torch.ones(2)", target="torch.tensor([0, 1])"),), of=OF, until="2.13",
+    ),
+    Divergence(
+        "accepts-complex", "no error", "accepted", accepts("accepts-complex"),
+        "complex numbers are documented for l1_loss without weights only, and are taken; the result is "
+        "complex, or the real part of one",
+        (
+            _real(L1, 1.0, weight="torch.ones(2, 3).cfloat()"),
+            _real(MSE, 1.0, weight="torch.ones(2, 3).cfloat()"),
+            _real(HUBER, 0.5, weight="torch.ones(2, 3).cfloat()"),
+            _real(PROBABILITIES, 3 * LN3, weight="torch.ones(3).cfloat()"),
+            _real(LINEAR.with_(target="torch.ones(2, 3)"), 3 * LN3, weight="torch.ones(3).cfloat()"),
+            _real(LOGITS, LN2, target="torch.ones(2, 3).cfloat()"),
+            _real(SOFT, LN2, input="torch.zeros(2, 3).cfloat()"),
+            _real(HINGE, 1.0, target="-torch.ones(2, 3).cfloat()"),
+            _real(POISSON, 1.0, target="torch.ones(2, 3).cfloat()"),
+            _real(GAUSSIAN, 0.5, input="torch.zeros(2, 3).cfloat()"),
+            _real(COSINE, 1.0, target="-torch.ones(2).cfloat()"),
+            _real(TRIPLET, 2.7320499420166016, anchor="torch.zeros(2, 3).cfloat()"),
+            _real(DISTANCE, 2.7320499420166016, anchor="torch.zeros(2, 3).cfloat()"),
+            _real(MULTILABEL, LN2, target="torch.ones(2, 3).cfloat()"),
+            _real(PADDED, BLANK, targets="torch.tensor([[1, 2], [3, 4]]).cfloat()"),
+        ),
+        of=OF,
+    ),
+    Divergence(
+        "wraps-bytes", "convention", "accepted", accepts("wraps-bytes"),
+        "bytes are subtracted as bytes, so that 1 - 2 is 255",
+        (
+            _sum(HINGE, 255.0, 0.0, input="torch.tensor([2]).byte()", target="torch.tensor([-1])"),
+            _sum(RANKING, 255.0, 0.0, input1="torch.tensor([2]).byte()", input2="torch.tensor([1]).byte()",
+                 target="torch.tensor([1]).byte()"),
+            *(
+                _sum(valid, 256.0, 2.0, anchor="torch.tensor([1]).byte()",
+                     positive="torch.tensor([2]).byte()", negative="torch.tensor([1]).byte()")
+                for valid in (TRIPLET, DISTANCE)
+            ),
+        ),
+        of=OF,
+    ),
+    Divergence(
+        "backward-refuses-integers", "error", "accepted", accepts("backward-refuses-integers"),
+        "the value is right where the target holds integers or bools, and cannot be differentiated by the "
+        "input",
+        (
+            _back("huber_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([1, 2])"),
+            _back("soft_margin_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([True, True])"),
+        ),
+        of=OF,
+    ),
+    Divergence(
+        "mse_loss-backward-refuses-integers", "error", "accepted",
+        accepts("mse_loss-backward-refuses-integers"),
+        "the value is right where one argument holds integers, and cannot be differentiated by the other",
+        (_back("mse_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([1, 2])"),), of=OF,
+        until="2.13",
+    ),
+    Divergence(
+        "accepts-labels-other-than-signs", "no error", "accepted", accepts("accepts-labels-other-than-signs"),
+        "labels are documented to be 1 or -1, and others are taken",
+        (
+            _call(SOFT, LN2, target="torch.zeros(2, 3)"),
+            _call(HINGE, 1.0, input="torch.full((2, 3), 0.5)", target="torch.zeros(2, 3)"),
+            _call(COSINE, 0.0, target="torch.zeros(2)"),
+            _call(RANKING, 0.0, target="torch.zeros(3)"),
+        ),
+        of=OF,
+    ),
+    Divergence(
+        "multilabel_soft_margin_loss-accepts-other-labels", "no error", "accepted",
+        accepts("multilabel_soft_margin_loss-accepts-other-labels"),
+        "targets are documented to be 0 or 1, and others are taken",
+        (_call(MULTILABEL, LN2, target="torch.full((2, 3), 7.0)"),), of=OF,
+    ),
+    Divergence(
+        "binary_cross_entropy_with_logits-accepts-no-probabilities", "no error", "accepted",
+        accepts("binary_cross_entropy_with_logits-accepts-no-probabilities"),
         "targets are documented to lie in [0, 1], and others are taken",
         (_call(TWO_LOGITS, 0.5132617354393005, target="torch.tensor([0.5, 1.1])"),), of=OF,
         upstream="https://github.com/pytorch/pytorch/issues/110865",
     ),
     Divergence(
         "cosine_embedding_loss-accepts-margin", "no error", "accepted",
-        _numbers({"cosine_embedding_loss-margin-above-one": 0.0,
-                  "cosine_embedding_loss-margin-below-minus-one": 2.5}),
-        "the margin is documented to lie in [-1, 1], and others are taken",
+        accepts("cosine_embedding_loss-accepts-margin"),
+        "the margin is documented to lie in [-1, 1], and others are taken, nan too",
         (_call(COSINE, 2.5, margin="-1.5"),), of=OF,
     ),
     Divergence(
+        "triplet_margin_loss-accepts-p", "no error", "accepted", accepts("triplet_margin_loss-accepts-p"),
+        "the degree of a norm is positive; one that is not counts other than 0, or takes the smallest",
+        (_call(TRIPLET, 1.0, p="0.0"),), of=OF,
+    ),
+    Divergence(
+        "accepts-no-flag", "no error", "accepted", accepts("accepts-no-flag"),
+        "whatever is given for a bool counts as true or false",
+        (_call(GAUSSIAN, 1.4189385, full="'False'"), _call(DISTANCE, 2.7320473, swap="'False'")), of=OF,
+    ),
+    Divergence(
         "poisson_nll_loss-accepts-negative-rate", "no error", "accepted",
-        _numbers({"poisson_nll_loss-rate-negative": NAN}),
+        accepts("poisson_nll_loss-accepts-negative-rate"),
         "the expectation of a Poisson distribution is not negative; one that is makes the loss nan",
         (_call(RATE, NAN, input="-torch.ones(2, 3)"),), of=OF,
         upstream="https://github.com/pytorch/pytorch/issues/184030",
     ),
     Divergence(
         "gaussian_nll_loss-accepts-nan-eps", "no error", "accepted",
-        _numbers({"gaussian_nll_loss-eps-nan": 0.5}), "an eps that is nan clamps nothing",
+        accepts("gaussian_nll_loss-accepts-nan-eps"), "an eps that is nan clamps nothing",
         (_call(GAUSSIAN, 0.5, eps="float('nan')"),), of=OF, until="2.13",
     ),
     Divergence(
+        "gaussian_nll_loss-accepts-var-shape", "no error", "accepted",
+        accepts("gaussian_nll_loss-accepts-var-shape"), "a var of shape (1,) is taken for a single number",
+        (
+            Witness("gaussian_nll_loss",
+                    "F.gaussian_nll_loss(torch.tensor(0.0), torch.tensor(1.0), torch.ones(1))", 0.5,
+                    "ValueError"),
+        ),
+        of=OF, until="2.13",
+    ),
+    Divergence(
         "ctc_loss-accepts-label-out-of-range", "uninitialised", "accepted",
-        _numbers({
-            **{f"ctc_loss-label-{name}-{layout}": None for name in ("too-large", "negative")
-               for layout in ("padded", "joined", "unbatched")},
-            "ctc_loss-label-far-too-large": None, "ctc_loss-label-far-too-small": None,
-        }),
-        "labels are not compared with the classes, and are read beyond the array",
+        accepts("ctc_loss-accepts-label-out-of-range"),
+        "labels are not compared with the classes, and read beyond the array, and going back written there",
         (_call(PADDED, NAN, targets="torch.tensor([[1, 2], [3, 5]])"),), of=OF,
         upstream="https://github.com/pytorch/pytorch/issues/193794",
     ),
     Divergence(
         "ctc_loss-accepts-blank-in-target", "no error", "accepted",
-        _numbers({f"ctc_loss-label-blank-{layout}": BLANK for layout in ("padded", "joined", "unbatched")}),
+        accepts("ctc_loss-accepts-blank-in-target"),
         "the blank is documented not to be a target, and is taken for a label",
         (_call(PADDED, BLANK, targets="torch.tensor([[1, 2], [3, 0]])"),), of=OF,
     ),
     Divergence(
         "ctc_loss-accepts-label-that-is-a-fraction", "no error", "accepted",
-        _numbers({"ctc_loss-label-a-fraction": BLANK}), "4.5 is no class, and is taken for 4",
+        accepts("ctc_loss-accepts-label-that-is-a-fraction"), "4.5 is no class, and is taken for 4",
         (_call(PADDED, BLANK, targets="torch.tensor([[1.0, 2.0], [3.0, 4.5]])"),), of=OF,
+    ),
+    Divergence(
+        "ctc_loss-accepts-lengths-of-other-shape", "no error", "accepted",
+        accepts("ctc_loss-accepts-lengths-of-other-shape"),
+        "lengths are documented to have one axis; of several, only the numbers count",
+        (_call(PADDED, BLANK, input_lengths="torch.tensor([[4, 4]])"),), of=OF,
     ),
     Divergence(
         "binary_cross_entropy_with_logits-dtype-of-target", "convention", "accepted",
@@ -156,168 +273,5 @@ DIVERGENCES: tuple[Divergence, ...] = (
                     32.0, 64.0),
         ),
         of=OF,
-    ),
-)  # fmt: skip
-
-
-Answers: TypeAlias = Mapping[str, Answer | tuple[Answer, ...]]
-
-
-def _in_ways(
-    id: str, reason: str, ways: tuple[str, ...], answers: Answers, witnesses: Iterable[Witness],
-    severity: str = "without data", since: str | None = None, upstream: str = "",
-) -> Divergence:  # fmt: skip
-    """A record of calls that are refused but in some ways."""
-    return Divergence(
-        id, "no error", severity, Accepts(answers), reason, tuple(witnesses), of=OF, ways=ways, since=since,
-        upstream=upstream,
-    )  # fmt: skip
-
-
-def _on_meta(valid: Valid, **change: str) -> Witness:
-    """A valid call with one argument changed, which tensors without data take."""
-    code = f"with torch.device('meta'):\n    got = {valid.with_(**change).call}\ngot.ndim"
-    return Witness(valid.loss, code, 0.0, "RuntimeError")
-
-
-# What a loss is not implemented for, of which tensors without data know nothing; and a call of each loss.
-COMPLEX = "torch.zeros(2, 3, dtype=torch.complex64)"
-BOOLS = "torch.tensor([True, False])"
-UNIMPLEMENTED: dict[str, tuple[str, ...]] = {
-    "smooth_l1_loss": ("complex",),
-    "huber_loss": ("complex",),
-    "cross_entropy": ("labels-bool", "labels-int32", "integers"),
-    "nll_loss": ("labels-bool", "integers"),
-    "linear_cross_entropy": ("labels-bool", "labels-int32", "integers"),
-    "binary_cross_entropy": ("integers", "integer-target", "complex", "complex-target"),
-    "hinge_embedding_loss": ("complex",),
-    "cosine_embedding_loss": ("complex",),
-    "margin_ranking_loss": ("complex",),
-    "multi_margin_loss": ("integers", "complex"),
-    "multilabel_margin_loss": ("integers", "complex"),
-}
-
-
-# Until 2.14 the padding behind the labels counts as label 0.
-COMPILED_INTEGERS: dict[str, tuple[Answer, ...]] = {
-    "multi_margin_loss": (Answer(2 / 3),),
-    "multilabel_margin_loss": (Answer(1.0), Answer(2 / 3)),
-}
-
-
-def _without_data(violations: Mapping[str, tuple[str, ...]]) -> dict[str, Answer]:
-    """What calls give as tensors without data: a shape and a dtype."""
-    return {
-        f"{way}-{loss}-{violation}": Answer(0.0, (), "complex64" if "complex" in violation else "float32")
-        for way in WITHOUT_DATA
-        for loss, listed in violations.items()
-        for violation in listed
-    }
-
-
-def _in_way(way: str, of: Mapping[str, float], dtype: str = "float32") -> dict[str, Answer]:
-    """Numbers that calls give in a way, by the loss and the violation."""
-    return {f"{way}-{name}": Answer(number, (), dtype) for name, number in of.items()}
-
-
-DIVERGENCES += (
-    _in_ways(
-        "ways-accept-types",
-        "the types for which the loss is not implemented are accepted without data, and a result is promised",
-        WITHOUT_DATA, _without_data(UNIMPLEMENTED),
-        (
-            _on_meta(SMOOTH, input=COMPLEX),
-            _on_meta(HUBER, input=COMPLEX),
-            _on_meta(CROSS, target=BOOLS),
-            _on_meta(NLL, target=BOOLS),
-            _on_meta(LINEAR, target=BOOLS),
-            _on_meta(BCE, input="torch.ones(2, 3, dtype=torch.long)"),
-            _on_meta(HINGE, input=COMPLEX),
-            _on_meta(COSINE, input1=COMPLEX),
-            _on_meta(RANKING, input1="torch.zeros(3, dtype=torch.complex64)"),
-            _on_meta(MARGIN, input="torch.zeros(2, 3, dtype=torch.long)"),
-            _on_meta(MULTI, input="torch.zeros(2, 3, dtype=torch.long)"),
-        ),
-    ),
-    _in_ways(
-        "ways-accept-shapes", "shapes that do not fit are accepted without data", WITHOUT_DATA,
-        _without_data({
-            "cross_entropy": ("no-classes",),
-            "nll_loss": ("no-classes",),
-            "linear_cross_entropy": ("weight-more-dimensions-chunked",),
-            "binary_cross_entropy": ("weight-more-dimensions",),
-            "soft_margin_loss": ("target-more-dimensions",),
-        }),
-        (
-            _on_meta(CROSS, input="torch.zeros(2, 0)"),
-            _on_meta(NLL, input="torch.zeros(2, 0)"),
-            _on_meta(CHUNKED, weight="torch.ones(3, 1)"),
-            _on_meta(BCE, weight="torch.ones(2, 2, 3)"),
-            _on_meta(SOFT, target="torch.ones(2, 2, 3)"),
-        ),
-    ),
-    _in_ways(
-        "smooth_l1_loss-ways-accept-negative-beta", "a beta below 0 is accepted", (*WITHOUT_DATA, *INDUCTOR),
-        {**_without_data({"smooth_l1_loss": ("beta-negative",)}),
-         **_in_way("compile_inductor", {"smooth_l1_loss-beta-negative": 1.5})},
-        (_on_meta(SMOOTH, beta="-1.0"),), "accepted",
-        upstream="https://github.com/pytorch/pytorch/issues/194501",
-    ),
-    _in_ways(
-        "vmap-accepts-labels", "labels are taken for indices, and scores for numbers, whatever their type",
-        VMAP,
-        _in_way("vmap", {
-            "cross_entropy-labels-bool": LN3, "cross_entropy-labels-int32": LN3,
-            "linear_cross_entropy-labels-bool": LN3, "linear_cross_entropy-labels-int32": LN3,
-            "nll_loss-labels-bool": 0.0, "nll_loss-integers": 0.0,
-        }),
-        (
-            Witness("cross_entropy",
-                    "torch.vmap(F.cross_entropy)(torch.zeros(1, 2, 3), torch.zeros(1, 2).bool())", LN3,
-                    "RuntimeError"),
-            Witness("linear_cross_entropy",
-                    "x, w, y = torch.zeros(1, 2, 4), torch.zeros(1, 3, 4), torch.zeros(1, 2).bool()\n"
-                    "torch.vmap(F.linear_cross_entropy)(x, w, y)", LN3, "RuntimeError"),
-            Witness("nll_loss", "torch.vmap(F.nll_loss)(torch.zeros(1, 2, 3), torch.zeros(1, 2).bool())", 0.0,
-                    "RuntimeError"),
-        ),
-        "accepted",
-    ),
-    _in_ways(
-        "binary_cross_entropy-vmap-accepts-weight-shape",
-        "a weight of more dimensions than the input is accepted", VMAP,
-        _in_way("vmap", {"binary_cross_entropy-weight-more-dimensions": LN2}),
-        (
-            Witness(
-                "binary_cross_entropy",
-                "x, w = torch.full((1, 2, 3), 0.5), torch.ones(1, 2, 2, 3)\n"
-                "torch.vmap(F.binary_cross_entropy)(x, x, w)",
-                LN2, "RuntimeError",
-            ),
-        ),
-        "accepted",
-    ),
-    _in_ways(
-        "compiled-accepts-integers", "integers are accepted, for which the loss is not implemented", COMPILED,
-        {
-            f"{way}-{loss}-integers": answers
-            for way in ("compile_aot_eager", "compile_inductor")
-            for loss, answers in COMPILED_INTEGERS.items()
-        },
-        (
-            Witness(
-                "multi_margin_loss",
-                "compiled = torch.compile(lambda *given: F.multi_margin_loss(*given), backend='aot_eager')\n"
-                "compiled(torch.zeros(2, 3).long(), torch.tensor([0, 2]))",
-                2 / 3, "RuntimeError",
-            ),
-            Witness(
-                "multilabel_margin_loss",
-                "f = torch.compile(lambda *given: F.multilabel_margin_loss(*given), backend='aot_eager')\n"
-                "f(torch.zeros(2, 2).long(), torch.tensor([[0, 1], [1, 0]]))",
-                0.0, "RuntimeError",
-            ),
-        ),
-        "accepted",
     ),
 )  # fmt: skip

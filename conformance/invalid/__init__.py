@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import torch
 
-from . import binary, classification, distribution, embedding, regression, sequence
+from . import binary, classification, derived, distribution, embedding, regression, sequence
 from .promotion import Promotion, promotions
 from .row import SENSIBLE, Invalid, Valid
 
 __all__ = ["PROMOTIONS", "ROWS", "SENSIBLE", "VALID", "Invalid", "Promotion", "Valid"]
 
 FAMILIES = (regression, classification, binary, distribution, embedding, sequence)
-ROWS: tuple[Invalid, ...] = tuple(row for family in FAMILIES for row in family.ROWS)
+ROWS: tuple[Invalid, ...] = (*(row for family in FAMILIES for row in family.ROWS), *derived.ROWS)
 VALID: tuple[Valid, ...] = tuple(valid for family in FAMILIES for valid in family.VALID)
 PROMOTIONS: tuple[Promotion, ...] = tuple(
     promotions(valid for valid in VALID if hasattr(torch.nn.functional, valid.loss))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from .row import Rows, Valid, bad_reductions
+from .row import Rows, Valid
 
 COSINE = Valid(
     "cosine_embedding_loss",
@@ -22,11 +20,6 @@ TRIPLET, DISTANCE = TRIPLETS = tuple(
 VALID = (COSINE, RANKING, *TRIPLETS)
 
 ROWS: Rows = (
-    *(row for valid in VALID for row in bad_reductions(valid, "batchmean")),
-    *(row for valid in VALID for row in valid.but("margin-nan", margin="float('nan')", or_gives=math.nan)),
-    *(row for valid in VALID for row in valid.but("margin-a-word", margin="'1.0'")),
-    *COSINE.but("margin-above-one", margin="1.5"),
-    *COSINE.but("margin-below-minus-one", margin="-1.5"),
     *COSINE.but("shapes-apart", input2="torch.ones(2, 4)"),
     *COSINE.but("pairs-apart", input2="torch.ones(3, 3)"),
     *COSINE.but("input-fewer-dimensions", input2="torch.ones(3)"),
@@ -50,16 +43,10 @@ ROWS: Rows = (
         row
         for valid in TRIPLETS
         for row in (
-            *valid.but("margin-zero", margin="0.0"),
-            *valid.but("margin-negative", margin="-1.0"),
             *valid.but("shapes-apart", positive="torch.ones(2, 4)"),
             *valid.but("triplets-apart", negative="torch.ones(3, 3)"),
             *valid.but("positive-fewer-dimensions", positive="torch.ones(3)"),
             *valid.but("negative-fewer-dimensions", negative="torch.ones(3)"),
         )
     ),
-    *TRIPLET.but("p-nan", p="float('nan')", or_gives=math.nan),
-    *TRIPLET.but("p-a-word", p="'2'"),
-    *TRIPLET.but("eps-nan", eps="float('nan')", or_gives=math.nan),
-    *DISTANCE.but("distance-no-function", distance_function="2"),
 )

@@ -32,6 +32,7 @@ class Invalid:
         dangerous: whether the call may read out of bounds or end the process.
         or_gives: a number that conforms as well: nan where an option is nan, or the value of the formula
             where numbers of another type have one.
+        derived: whether the row follows from the declared arguments, and runs in one test with others.
     """
 
     loss: str
@@ -43,6 +44,7 @@ class Invalid:
     raises: tuple[type[Exception], ...] = SENSIBLE
     dangerous: bool = False
     or_gives: float | None = None
+    derived: bool = False
 
     def __str__(self) -> str:
         """The coordinates in a test's id."""
@@ -55,6 +57,11 @@ class Invalid:
             _kind(keywords_of(call).get(self.argument, "None")) for call in (self.valid, self.call)
         )
         return before != after
+
+    @property
+    def back(self) -> str:
+        """Torch code that makes the call and adds up its gradients; "" if it has none, or is of a module."""
+        return "" if self.way == "module" else going_back(self.loss, self.call, differentiable(self))
 
 
 Rows = tuple[Invalid, ...]
@@ -100,6 +107,28 @@ class Valid:
         return len(operands) == len(inspect.signature(cls.forward).parameters) - 1  # self
 
 
+def differentiable(row: Invalid) -> list[str]:
+    """The arguments of a call that torch differentiates by: those declared so that hold floating numbers."""
+    given, names = keywords_of(row.call), LOSSES[row.loss].differentiable
+    return [name for name in names if name in given and _is_floating(given[name])]
+
+
+@cache
+def _is_floating(text: str) -> bool:
+    value = evaluated(text)
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def going_back(loss: str, call: str, names: list[str]) -> str:
+    """Torch code that makes a call of a functional and adds up its gradients by some arguments."""
+    given = keywords_of(call)
+    listed = ", ".join(f"{name}={name if name in names else text}" for name, text in given.items())
+    made = [f"{name} = ({given[name]}).requires_grad_()" for name in names]
+    gradients = f"torch.autograd.grad(F.{loss}({listed}).sum(), [{', '.join(names)}])"
+    total = "sum(gradient.double().sum() for gradient in gradients)"
+    return "\n".join([*made, f"gradients = {gradients}", total]) if names else ""
+
+
 @cache
 def keywords_of(call: str) -> dict[str, str]:
     """The keyword arguments of a call of the functional, torch code."""
@@ -142,12 +171,3 @@ def options(loss: str) -> frozenset[str]:
 
 def _listed(arguments: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={text}" for name, text in arguments.items())
-
-
-def bad_reductions(valid: Valid, *names: str) -> Rows:
-    """Reductions that are none: another word, each of these names, and what is no word."""
-    return (
-        *valid.but("reduction-unknown", reduction="'median'"),
-        *(row for name in names for row in valid.but(f"reduction-{name}", reduction=repr(name))),
-        *valid.but("reduction-a-number", reduction="7"),
-    )

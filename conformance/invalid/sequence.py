@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .row import Invalid, Rows, Valid, bad_reductions
+from .row import Invalid, Rows, Valid
 
 # 5 classes. Next to them in memory is nan, so that what is read beyond them shows.
 FRAMES = "torch.tensor([0.0] * 5 + [torch.nan]).repeat(4, 2, 1)[..., :5]"
@@ -80,5 +80,4 @@ ROWS: Rows = (
     *PADDED.but("log-probs-more-dimensions", log_probs="torch.zeros(4, 2, 5, 1)", dangerous=True),
     *PADDED.but("integers", log_probs="torch.zeros(4, 2, 5, dtype=torch.long)"),
     *PADDED.but("complex", log_probs="torch.zeros(4, 2, 5, dtype=torch.complex64)"),
-    *bad_reductions(PADDED, "batchmean"),
 )  # fmt: skip

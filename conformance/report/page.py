@@ -49,7 +49,9 @@ PROPERTIES = {
         "constructor_argument", "distance_is_a_submodule", "every_constructor_argument_is_tested",
         "layer_is_made_on_the_device", "repr", "treatment",
     ),
-    "invalid calls": ("dangerous_calls", "invalid_call", "invalid_calls_by_way", "mixed_dtypes"),
+    "invalid calls": (
+        "dangerous_calls", "derived_calls", "invalid_call", "invalid_calls_by_way", "mixed_dtypes",
+    ),
     "interface": (
         "cpu_support", "deprecated_arguments", "every_functional_has_a_row", "every_module_has_a_row",
         "forward_mode_by_a_refused_argument", "module_takes_the_options", "refused_argument",
