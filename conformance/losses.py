@@ -60,7 +60,7 @@ class Loss:
         names = self.differentiable
         if strategies.is_real(case.arguments.get("target")):
             names += self.with_probabilities
-        return [name for name, value in case.arguments.items() if name in names and strategies.is_real(value)]
+        return [name for name in case.arguments if name in names and case.is_floating(name)]
 
     def cases(self, format: Format, reduction: str) -> SearchStrategy[strategies.Case]:
         """Valid cases of this loss."""

@@ -156,6 +156,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from .devices import absence, default_devices
     from .laws import instances
     from .selection import selected_losses
+    from .test_other_dtypes import dtype_cells
     from .ways import passages
 
     option = metafunc.config.option
@@ -173,6 +174,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "instance": instances,
         "place": places,
         "passage": passages,
+        "dtype_cell": dtype_cells,
     }
     for name in axes.keys() & set(metafunc.fixturenames):
         formats = [name for name in FORMATS if not option.dtype or name in option.dtype]

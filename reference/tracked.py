@@ -27,7 +27,7 @@ from .reach import Reach
 # Largest error of the elementary functions in ulp. Vector math libraries differ; these are what the
 # OpenCL C specification, section 7.4 (single precision, full profile), lets an implementation be off.
 # SLEEF (1 ulp), MKL VML (1 ulp) and CUDA (1 to 2 ulp; pow up to 4) promise more.
-ULPS: dict[np.ufunc, float] = {np.exp: 3, np.log: 3, np.log1p: 2, np.power: 16}
+ULPS: dict[np.ufunc, float] = {np.exp: 3, np.log: 3, np.log1p: 2, np.power: 16, np.hypot: 4}
 
 
 class Tracked(Numbers):
@@ -263,6 +263,12 @@ def _function(ufunc: np.ufunc, value: Array, error: Array, a: Tracked) -> Tracke
     return _result(value, error, a.peak, a.format, units=2 * ULPS[ufunc])
 
 
+def _hypot(a: Tracked, b: Tracked) -> Tracked:
+    # A length changes by no more than its parts do.
+    error, peak = a.error + b.error, np.maximum(a.peak, b.peak)
+    return _result(np.hypot(a.value, b.value), error, peak, a.format, units=2 * ULPS[np.hypot])
+
+
 def _maximum(a: Tracked, b: Tracked) -> Tracked:
     # The error of the one that leads for certain, else the larger of both.
     value, lead = np.maximum(a.value, b.value), a.value - b.value
@@ -376,6 +382,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
     np.power: _power,
     np.maximum: _maximum,
     np.minimum: _minimum,
+    np.hypot: _hypot,
 }
 
 Tracked.functions = {

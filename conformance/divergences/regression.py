@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import math
 
-from ..mismatch import Mismatch
-from .outcomes import Accepts, Answer, AnyOf, Computes, Contract, Elements, Raises, where_it_does_not_stray
+import numpy as np
+
+from reference import Array
+
+from ..mismatch import GradientMismatch, Mismatch
+from .outcomes import (
+    Accepts,
+    Answer,
+    AnyOf,
+    Computes,
+    Contract,
+    Elements,
+    Gives,
+    Raises,
+    where_it_does_not_stray,
+)
 from .record import ELSEWHERE, NUMBERS, Divergence, Witness
 from .torch_formulas import regression as by_torch
 from .ways import AOT, AUTOCAST, INDUCTOR, OVERRIDES, WITHOUT_DATA
@@ -27,7 +41,40 @@ def infinite_delta(mismatch: Mismatch) -> Elements:
     return bool(mismatch.case.arguments.get("delta") == math.inf)
 
 
+@np.errstate(all="ignore")
+def by_a_tiny_complex_difference(mismatch: Mismatch) -> Elements:
+    """The parts of a gradient that a complex difference goes into whose reciprocal overflows."""
+    given, form = mismatch.case.arguments, mismatch.case.format
+    if not isinstance(mismatch, GradientMismatch) or mismatch.argument not in ("input", "target"):
+        return False
+    difference = given["input"] - given["target"]
+    if difference.dtype.kind != "c":
+        return False
+    size = np.abs(difference.astype(np.complex128))
+    tiny = (size > 0) & (size * form.max < 1)
+    argument = given[mismatch.argument]
+    lead = tiny.ndim - argument.ndim
+    repeated = tuple(lead + i for i, n in enumerate(argument.shape) if n == 1)
+    found: Array = np.any(tiny, axis=(*range(lead), *repeated)).reshape(argument.shape)
+    return found[..., None] if argument.dtype.kind == "c" else found
+
+
 DIVERGENCES = (
+    Divergence(
+        "l1_loss-complex-sign", "overflow", "extreme",
+        Gives((math.nan,), by_a_tiny_complex_difference),
+        "the gradient by a complex number is the difference over its size; of a subnormal difference torch "
+        "multiplies by the reciprocal of the size, which overflows",
+        (
+            Witness(
+                "l1_loss",
+                "x = torch.tensor([1e-40j]).requires_grad_()\n"
+                "torch.autograd.grad(F.l1_loss(x, torch.zeros(1)), x)[0].imag",
+                math.nan, 1.0,
+            ),
+        ),
+        of=("gradient",), formats=("float64", "float32"),
+    ),
     Divergence(
         "weighted-mean", "convention", "convention",
         Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, weighted_mean,
