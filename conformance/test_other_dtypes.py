@@ -27,7 +27,8 @@ from .running import Arguments, arguments, to_numpy
 from .tally import Tally
 from .verdict import check_numbers, excuse
 
-# The kinds of dtypes that are tested.
+# The kinds of `DTYPES` that are tested. What torch does otherwise with integers and with several formats is
+# not on record yet.
 KINDS = ("complex",)
 # A cell has all reductions of a loss, and it is the dtypes that matter.
 FEWER = 4

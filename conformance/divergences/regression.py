@@ -41,6 +41,12 @@ def infinite_delta(mismatch: Mismatch) -> Elements:
     return bool(mismatch.case.arguments.get("delta") == math.inf)
 
 
+def several_dtypes(mismatch: Mismatch) -> bool:
+    """Calls whose tensors differ in dtype."""
+    tensors = (name for name, value in mismatch.case.arguments.items() if isinstance(value, np.ndarray))
+    return len({mismatch.case.dtype(name) for name in tensors}) > 1
+
+
 @np.errstate(all="ignore")
 def by_a_tiny_complex_difference(mismatch: Mismatch) -> Elements:
     """The parts of a gradient that a complex difference goes into whose reciprocal overflows."""
@@ -60,21 +66,6 @@ def by_a_tiny_complex_difference(mismatch: Mismatch) -> Elements:
 
 
 DIVERGENCES = (
-    Divergence(
-        "l1_loss-complex-sign", "overflow", "extreme",
-        Gives((math.nan,), by_a_tiny_complex_difference),
-        "the gradient by a complex number is the difference over its size; of a subnormal difference torch "
-        "multiplies by the reciprocal of the size, which overflows",
-        (
-            Witness(
-                "l1_loss",
-                "x = torch.tensor([1e-40j]).requires_grad_()\n"
-                "torch.autograd.grad(F.l1_loss(x, torch.zeros(1)), x)[0].imag",
-                math.nan, 1.0,
-            ),
-        ),
-        of=("gradient",), formats=("float64", "float32"),
-    ),
     Divergence(
         "weighted-mean", "convention", "convention",
         Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, weighted_mean,
@@ -99,6 +90,30 @@ DIVERGENCES = (
             value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)",
                   math.nan, math.inf),
         ),
+    ),
+    Divergence(
+        "l1_loss-complex-sign", "overflow", "extreme",
+        Gives((math.nan,), by_a_tiny_complex_difference),
+        "the gradient by a complex number is the difference over its size; of a subnormal difference torch "
+        "multiplies by the reciprocal of the size, which overflows",
+        (
+            Witness(
+                "l1_loss",
+                "x = torch.tensor([1e-40j]).requires_grad_()\n"
+                "torch.autograd.grad(F.l1_loss(x, torch.zeros(1)), x)[0].imag",
+                math.nan, 1.0,
+            ),
+        ),
+        of=("gradient",), formats=("float64", "float32"),
+    ),
+    Divergence(
+        "huber_loss-one-dtype-backward", "error", "ordinary",
+        Raises(("RuntimeError",), ("Found dtype",), several_dtypes),
+        "the forward call takes arguments of several dtypes; going back raises unless all have the same",
+        (
+            gradient("torch.zeros(2)", "F.huber_loss(x, torch.tensor([1, 2]))", "[0]", "RuntimeError", -0.5),
+        ),
+        of=("gradient",),
     ),
     Divergence(
         "l1_loss-weight-lost", "convention", "ordinary",
