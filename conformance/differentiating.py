@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reference import Array, Stepped, Tracked, Variable, gradients, tracked
+from reference import Array, Complex, Stepped, Tracked, Variable, gradients, tracked
 from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, is_real, spread
@@ -28,7 +28,8 @@ class Expected:
 
     Attributes:
         upstream: what the gradients are of, sum(upstream * result); the shape of the result.
-        gradients: the gradient by each variable.
+        gradients: the gradient by each variable; by a complex one the derivatives by the real and by the
+            imaginary part, along a further axis at the end.
         tangents: a direction for each variable, if asked for the second derivative.
         second: by each variable, the derivative of sum(tangent * gradient).
         along: the derivative of the result along the tangents.
@@ -94,8 +95,10 @@ def expect_derivatives(
     """
     case, form = differentiation.case, differentiation.case.format
     given = oracle_arguments(case, numbers)
-    inner = {name: Variable(Variable(given[name]) if twice else given[name]) for name in names}
-    result = loss.oracle(**{**given, **inner})
+    plain = {name: given[name].parts if isinstance(given[name], Complex) else given[name] for name in names}
+    inner = {name: Variable(Variable(plain[name]) if twice else plain[name]) for name in names}
+    wrapped = {n: Complex(v) if isinstance(given[n], Complex) else v for n, v in inner.items()}
+    result = loss.oracle(**{**given, **wrapped})
     upstream = spread(differentiation.upstream, result.shape)
     first_direction = _opened(numbers(upstream, form))
     direction: Any = Variable(first_direction) if twice else first_direction
@@ -106,7 +109,7 @@ def expect_derivatives(
     infinite = any(_is_infinite(argument) for argument in case.arguments.values())
     if not twice:
         return Expected(upstream, {n: _settled(g) for n, g in first.items()}, {}, {}, None, value, infinite)
-    tangents = _tangents(differentiation, {name: given[name].shape for name in names})
+    tangents = _tangents(differentiation, {name: plain[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
     *second, along = gradients(slope, _opened(numbers(np.ones(()), form)), [*outer, direction])

@@ -29,6 +29,7 @@ from .report.terminal import summary
 from .selection import selected_losses, split, ways_left_out
 from .session import session
 from .tally import Tally
+from .test_other_dtypes import dtype_cells
 from .watch import Watch
 
 
@@ -143,6 +144,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "instance": laws.instances,
         "place": corners.places,
         "passage": ways.passages,
+        "dtype_cell": dtype_cells,
     }
     for name in axes.keys() & set(metafunc.fixturenames):
         formats = [name for name in FORMATS if not option.dtype or name in option.dtype]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from reference import Array, Format, Tracked, tracked, weights_as_masks
+from reference import Array, Complex, Format, Tracked, tracked, weights_as_masks
 from strategies import Case, Distance, is_real
 
 from .chunked import chunking_of
@@ -48,7 +48,7 @@ def conforms_as_masked(loss: Loss, case: Case, observed: Array, expected: Tracke
 
 
 def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]:
-    """The arguments of a case as the oracle takes them: real arrays as `numbers` of its format.
+    """The arguments of a case as the oracle takes them: real and complex arrays as `numbers` of its format.
 
     Options that choose how a loss is computed say at most in what type sums are accumulated.
     """
@@ -58,6 +58,8 @@ def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]
     def argument(value: Any) -> Any:
         if isinstance(value, Distance):
             return value.formula
+        if isinstance(value, np.ndarray) and value.dtype.kind == "c":
+            return Complex(numbers(np.stack([value.real, value.imag], -1), form))
         return numbers(value, form) if is_real(value) else value
 
     return {name: argument(value) for name, value in case.computed.items()}

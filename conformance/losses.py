@@ -74,7 +74,7 @@ class Loss:
         """The arguments of a case by which torch differentiates, in the order of the signature."""
         tensors = form_of(case).tensors
         names = {name for name, tensor in tensors.items() if tensor.gradient is Gradient.YES}
-        return [name for name, value in case.arguments.items() if name in names and strategies.is_real(value)]
+        return [name for name in case.arguments if name in names and case.is_floating(name)]
 
     def cases(self, format: Format, reduction: str) -> SearchStrategy[strategies.Case]:
         """Valid cases of this loss."""

@@ -110,7 +110,7 @@ class Mismatch:
         case, kept = self.case, [self.shows.kept] if self.shows.kept else []
         layer = self.way == "module" and case.loss == "linear_cross_entropy"
         return [
-            *(f"{name} = {literal(case.arguments[name], case.format)}" for name in kept),
+            *(f"{name} = {case.literal(name)}" for name in kept),
             *self.shows.keeping(),
             *([f"first = {case.call(f'F.{case.loss}', kept)}"] if self.shows.beside else []),
             *(making(case) if layer else []),
@@ -169,13 +169,15 @@ class GradientMismatch(Mismatch):
         if shows.passes:  # what the second gives is added to what the first gave
             lines.append(f"{name}.grad = got if got is None else got.clone()")
             lines.append("torch.autograd.backward(loss, upstream)")
+        if self.worst and case.dtype(name).startswith("complex"):
+            lines.append("got = torch.view_as_real(got)")
         return lines
 
 
 def _leaves(case: Case, named: Iterable[str], wanted: Sequence[str]) -> list[str]:
     """Torch code that gives arguments their names, and has some of them require gradients."""
     ends = {name: ".requires_grad_()" * (name in wanted) for name in named}
-    return [f"{name} = {literal(case.arguments[name], case.format)}{end}" for name, end in ends.items()]
+    return [f"{name} = {case.literal(name)}{end}" for name, end in ends.items()]
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ class SecondMismatch(GradientMismatch):
         case, names = self.case, list(self.tangents)
         tangents = ", ".join(literal(tangent, case.format) for tangent in self.tangents.values())
         if self.way == "jvp":
-            values = ", ".join(literal(case.arguments[name], case.format) for name in names)
+            values = ", ".join(map(case.literal, names))
             return [
                 f"function = lambda {', '.join(names)}: {case.call(f'F.{case.loss}', names)}",
                 f"_, got = torch.func.jvp(function, ({values},), ({tangents},))",

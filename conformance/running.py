@@ -17,7 +17,7 @@ import torch
 from hypothesis import HealthCheck, Phase, find, settings
 
 from reference import FORMATS, Array
-from strategies import Case, Chunking, Differentiation, Distance, is_real, literal
+from strategies import Case, Chunking, Differentiation, Distance, is_real
 
 from . import watch
 from .foreign import UnfitError, check_numbers_of, check_tensor, contained, message_of
@@ -39,16 +39,15 @@ LEGACY: dict[str, dict[str, Any]] = {
 }
 
 
-def to_torch(value: Any, format: str, device: str) -> Any:
-    """An argument as torch takes it; real arrays become tensors of the format, exactly."""
+def to_torch(value: Any, dtype: str, device: str) -> Any:
+    """An argument as torch takes it; real arrays become tensors of the dtype, exactly."""
     if isinstance(value, Distance):
         return _distance(value.source)
     if isinstance(value, Chunking):
         return _chunking(repr(value))
     if not isinstance(value, np.ndarray):
         return value
-    dtype = getattr(torch, format) if is_real(value) else None
-    return torch.tensor(value, dtype=dtype, device=device)
+    return torch.tensor(value, dtype=getattr(torch, dtype) if is_real(value) else None, device=device)
 
 
 @cache
@@ -75,7 +74,10 @@ def _distance(source: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tenso
 
 def arguments(case: Case, device: str) -> Arguments:
     """The arguments of a case as fresh tensors on a device."""
-    return {name: to_torch(value, case.format.name, device) for name, value in case.arguments.items()}
+    return {
+        name: to_torch(value, case.dtypes.get(name, case.format.name), device)
+        for name, value in case.arguments.items()
+    }
 
 
 def to_numpy(tensor: torch.Tensor) -> Array:
@@ -209,7 +211,7 @@ def written(way: str, loss: Loss, case: Case, names: Sequence[str] = ()) -> str:
     layer = loss.name == "linear_cross_entropy"
     made = "criterion" if layer else constructor.call(f"torch.nn.{loss.module}", names)
     given = operands.without("linear_weight", "linear_bias").arguments
-    values = ", ".join(n if n in names else literal(v, case.format) for n, v in given.items())
+    values = ", ".join(n if n in names else case.literal(n) for n in given)
     return f"{made}({values})"
 
 

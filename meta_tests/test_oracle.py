@@ -165,7 +165,7 @@ def test_arguments_are_left_alone() -> None:
 # One line each: what is called, with what, and which argument the message must name.
 INVALID: list[tuple[str, type[Exception], str, dict[str, Any]]] = [
     ("l1_loss", ValueError, "reduction", {"input": [1], "target": [1], "reduction": "average"}),
-    ("l1_loss", TypeError, "input", {"input": [1j], "target": [1]}),
+    ("mse_loss", TypeError, "input", {"input": [1j], "target": [1]}),
     ("l1_loss", TypeError, "target", {"input": [1], "target": ["a"]}),
     ("l1_loss", ValueError, "weight", {"input": [1, 2], "target": [1, 2], "weight": [1]}),
     ("mse_loss", ValueError, "input", {"input": [1, 2, 3], "target": [1, 2]}),

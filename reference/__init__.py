@@ -31,17 +31,19 @@ from .embedding import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from .formats import FORMATS, Format
+from .formats import FORMATS, Format, promoted
 from .reduction import REDUCTIONS, weights_as_masks
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .sequence import ctc_loss
 from .stepped import Stepped, stepped
 from .tracked import Tracked, tracked
+from .validation import Complex
 
 __all__ = [
     "FORMATS",
     "REDUCTIONS",
     "Array",
+    "Complex",
     "Format",
     "Stepped",
     "Tracked",
@@ -66,6 +68,7 @@ __all__ = [
     "nll_loss",
     "pairwise_distance",
     "poisson_nll_loss",
+    "promoted",
     "smooth_l1_loss",
     "soft_margin_loss",
     "stepped",

@@ -119,3 +119,16 @@ FORMATS: dict[str, Format] = {
     "float16": Format("float16", 11, -14, 16, np.float64, "float32"),
     "bfloat16": Format("bfloat16", 8, -126, 128, np.float64, "float32"),
 }
+
+
+def promoted(*formats: Format) -> Format:
+    """The narrowest format that has all numbers of some formats.
+
+    Example:
+        >>> promoted(FORMATS["float16"], FORMATS["bfloat16"]).name
+        'float32'
+    """
+    digits = max(form.digits for form in formats)
+    exponent = max(form.max_exponent for form in formats)
+    fitting = [form for form in FORMATS.values() if form.digits >= digits and form.max_exponent >= exponent]
+    return min(fitting, key=lambda form: form.digits)

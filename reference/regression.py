@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .dispatch import Array, with_error_of
 from .reduction import reduce, weighed
-from .validation import broadcastable, option, optional_real, real, require
+from .validation import Complex, broadcastable, option, optional_real, real, real_or_complex, require
 
 
 def _difference(input: npt.ArrayLike, target: npt.ArrayLike) -> Array:
@@ -19,10 +19,27 @@ def _difference(input: npt.ArrayLike, target: npt.ArrayLike) -> Array:
     return x - y
 
 
+def absolute_difference(input: npt.ArrayLike, target: npt.ArrayLike) -> Array:
+    """|x - y|, also of complex numbers."""
+    x, y = real_or_complex("input", input), real_or_complex("target", target)
+    if not isinstance(x, Complex) and not isinstance(y, Complex):
+        size: Array = np.abs(_difference(x, y))
+        return size
+    broadcastable(input=x, target=y)
+    (x_real, x_imaginary), (y_real, y_imaginary) = _parts(x), _parts(y)
+    length: Array = np.hypot(x_real - y_real, x_imaginary - y_imaginary)
+    return length
+
+
+def _parts(x: Array | Complex) -> tuple[Array, Array | float]:
+    """The real and the imaginary part; that of real numbers is 0."""
+    return (x.parts[..., 0], x.parts[..., 1]) if isinstance(x, Complex) else (x, 0.0)
+
+
 def _weights(weight: npt.ArrayLike | None, input: npt.ArrayLike) -> Array | None:
     w = optional_real("weight", weight)
     if w is not None:
-        shape = real("input", input).shape
+        shape = real_or_complex("input", input).shape
         require(w.shape == shape, f"weight must have the shape of input {shape}, got {w.shape}")
     return w
 
@@ -39,20 +56,20 @@ def l1_loss(
         l = w |x - y|
 
     Args:
-        input: x, any shape.
-        target: y, broadcastable with `input`.
+        input: x, any shape, real or complex.
+        target: y, broadcastable with `input`, real or complex.
         reduction: "none", "mean" or "sum". The mean counts elements, also with weights.
         weight: w, the shape of `input`.
 
     Returns:
-        The common shape of `input` and `target` for "none", else 0-d.
+        Real numbers, of the common shape of `input` and `target` for "none", else 0-d.
 
     Raises:
         ValueError: shapes do not fit, or an unknown reduction.
 
     Source: torch.nn.L1Loss.
     """
-    loss = np.abs(_difference(input, target))
+    loss = absolute_difference(input, target)
     w = _weights(weight, input)
     return reduce(loss if w is None else weighed(w, loss), reduction)
 

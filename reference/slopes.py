@@ -113,6 +113,17 @@ def _root(y: Any) -> Any:
     return np.where(y == np.inf, np.nan, y)
 
 
+def _share(a: Any, y: Any) -> Any:
+    """The derivative of a length y by one of its parts: a / y, and between -1 and 1 where y may be 0."""
+    share = np.where(innermost(y) == 0, 0.0, a / y)
+    if not isinstance(share, Tracked):
+        return share
+    zero = innermost(y).value == 0
+    # Wherever the point is, the derivative is no longer than 1.
+    error = np.where(zero, 1, np.minimum(np.where(np.isnan(share.error), np.inf, share.error), 2))
+    return share.around(share.value, np.where(np.isnan(share.value), 0, error))
+
+
 # The derivative by each operand, times c, of y = ufunc(a, ...).
 DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.add: (lambda c, y, a, b: c, lambda c, y, a, b: c),
@@ -127,6 +138,7 @@ DERIVATIVES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.log: (lambda c, y, a: c / a,),
     np.log1p: (lambda c, y, a: c / (1 + a),),
     np.power: (lambda c, y, a, b: c * (b * np.power(a, b - 1)),),
+    np.hypot: (lambda c, y, a, b: _times(c, _share(a, y)), lambda c, y, a, b: _times(c, _share(b, y))),
     np.maximum: (
         lambda c, y, a, b: _passed(c, _slope(0, 1, a, b)),
         lambda c, y, a, b: _passed(c, _slope(0, 1, b, a)),

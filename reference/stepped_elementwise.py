@@ -136,6 +136,20 @@ def _absolute(a: Stepped) -> Stepped:
     return Stepped(np.abs(a.value), (low, high), kinds, a.strayed, a.reach, a.format, a.loose)
 
 
+def _hypot(a: Stepped, b: Stepped) -> Stepped:
+    a, b = _absolute(a), _absolute(b)
+    numbers = a.is_number & b.is_number
+    ends = (
+        np.where(numbers, np.hypot(a.low, b.low), np.inf),
+        np.where(numbers, np.hypot(a.high, b.high), -np.inf),
+    )
+    kinds = a.plus | b.plus, np.zeros_like(a.nan), a.nan | b.nan
+    return settle(
+        np.hypot(a.value, b.value), ends, kinds, a.strayed | b.strayed, a.reach.either(b.reach), a.format,
+        2 * ULPS[np.hypot], loose=a.loose or b.loose,
+    )  # fmt: skip
+
+
 def _monotone(
     a: Stepped,
     func: Callable[[Array], Array],
@@ -249,4 +263,5 @@ Stepped.ufuncs = {
     np.power: _power,
     np.maximum: _maximum,
     np.minimum: _minimum,
+    np.hypot: _hypot,
 }

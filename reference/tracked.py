@@ -27,7 +27,7 @@ from .reach import Reach
 # Largest error of the elementary functions in ulp. Vector math libraries differ; these are what the
 # OpenCL C specification, section 7.4 (single precision, full profile), lets an implementation be off.
 # SLEEF (1 ulp), MKL VML (1 ulp) and CUDA (1 to 2 ulp; pow up to 4) promise more.
-ULPS: dict[np.ufunc, float] = {np.exp: 3, np.log: 3, np.log1p: 2, np.power: 16}
+ULPS: dict[np.ufunc, float] = {np.exp: 3, np.log: 3, np.log1p: 2, np.power: 16, np.hypot: 4}
 
 
 class Tracked(Numbers):
@@ -187,8 +187,7 @@ def _quotient(numerator: Array, denominator: Array) -> Array:
 
 
 def _add(a: Tracked, b: Tracked) -> Tracked:
-    peak = np.maximum(a.peak, b.peak)
-    reach = a.reach.plus(b.reach)
+    peak, reach = np.maximum(a.peak, b.peak), a.reach.plus(b.reach)
     return _result(a.value + b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
 
 
@@ -263,6 +262,11 @@ def _function(ufunc: np.ufunc, value: Array, error: Array, a: Tracked) -> Tracke
     return _result(value, error, a.peak, a.format, units=2 * ULPS[ufunc])
 
 
+def _hypot(a: Tracked, b: Tracked) -> Tracked:
+    value, peak = np.hypot(a.value, b.value), np.maximum(a.peak, b.peak)
+    return _result(value, a.error + b.error, peak, a.format, 2 * ULPS[np.hypot])  # its slopes are at most 1
+
+
 def _maximum(a: Tracked, b: Tracked) -> Tracked:
     # The error of the one that leads for certain, else the larger of both.
     value, lead = np.maximum(a.value, b.value), a.value - b.value
@@ -306,8 +310,7 @@ def _mean(a: Tracked) -> Tracked:
     total = _sum(a)
     peak = np.max(a.peak, initial=0)
     peak = np.where(total.peak > FORMATS[a.format.accumulator].max, total.peak, peak)
-    count = np.asarray(a.size)
-    reach = total.reach.over(count, count)
+    reach = total.reach.over(count := np.asarray(a.size), count)
     return _result(total.value / count, total.error / count, peak, a.format, units=2, reach=reach)
 
 
@@ -331,8 +334,7 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     size = np.abs(a.value) + a.error
     sizes, terms = added(size), added(np.where(size > 0, 1, 0))
     error = added(a.error) + _sum_rounding(terms, sizes, a.format)
-    value = added(a.value)
-    peak = np.zeros(shape, dtype=a.value.dtype)
+    value, peak = added(a.value), np.zeros(shape, dtype=a.value.dtype)
     np.maximum.at(peak, index, a.peak)
     smallest = np.full(shape, np.inf, dtype=a.value.dtype)
     np.minimum.at(smallest, index, a.reach.smallest)
@@ -376,6 +378,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
     np.power: _power,
     np.maximum: _maximum,
     np.minimum: _minimum,
+    np.hypot: _hypot,
 }
 
 Tracked.functions = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,6 +27,8 @@ def real(name: str, array: Any, like: Any = None) -> Array:
     """
     if isinstance(array, Numbers):
         return array  # type: ignore[return-value]  # stands in for an array by NEP 13 and NEP 18
+    if isinstance(array, Complex):
+        raise TypeError(f"{name} must hold real numbers, got complex ones")
     result = _unmasked(name, array)
     if result.dtype.kind in "biu":
         return result.astype(np.float64 if like is None else like.dtype)
@@ -39,6 +42,37 @@ def _unmasked(name: str, array: Any) -> Array:
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked one: take its data, or fill it")
     return np.asarray(array)
+
+
+@dataclass(frozen=True)
+class Complex:
+    """Complex numbers by their parts, which formulas compute with.
+
+    Attributes:
+        parts: real and imaginary parts along the last axis; an array or `Numbers`.
+    """
+
+    parts: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the complex numbers."""
+        shape: tuple[int, ...] = self.parts.shape[:-1]
+        return shape
+
+
+def real_or_complex(name: str, array: Any) -> Array | Complex:
+    """Like `real`, but take complex numbers, too.
+
+    Raises:
+        TypeError: the argument is not numeric, or an array with a mask.
+    """
+    if isinstance(array, Complex | Numbers):
+        return array  # type: ignore[return-value]  # stands in for an array by NEP 13 and NEP 18
+    numbers = _unmasked(name, array)
+    if numbers.dtype.kind != "c":
+        return real(name, array)
+    return Complex(np.stack([real(name, numbers.real), real(name, numbers.imag)], axis=-1))
 
 
 def optional_real(name: str, array: Any) -> Array | None:
@@ -109,7 +143,7 @@ def same_shape(**arrays: Array) -> None:
     require(len(set(shapes.values())) == 1, f"shapes must be equal, got {listed}")
 
 
-def broadcastable(**arrays: Array) -> tuple[int, ...]:
+def broadcastable(**arrays: Array | Complex) -> tuple[int, ...]:
     """Require all arguments to broadcast, and return the common shape.
 
     Raises:

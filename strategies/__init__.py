@@ -22,6 +22,7 @@ from .classification import (
 )
 from .directions import Differentiation, differentiations, masked, spread
 from .distribution import gaussian_nll_loss, kl_div, poisson_nll_loss
+from .dtypes import DTYPES, form_of, takes
 from .embedding import (
     cosine_embedding_loss,
     margin_ranking_loss,
@@ -33,6 +34,7 @@ from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .sequence import ctc_loss
 
 __all__ = [
+    "DTYPES",
     "Case",
     "Chunking",
     "Differentiation",
@@ -43,6 +45,7 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "differentiations",
+    "form_of",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",
@@ -62,6 +65,7 @@ __all__ = [
     "smooth_l1_loss",
     "soft_margin_loss",
     "spread",
+    "takes",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "with_infinities",

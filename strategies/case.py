@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from reference import Array, Format
+from reference import FORMATS, Array, Format
 
 from .chunking import Chunking
 
@@ -39,20 +39,26 @@ class Case:
             this format; integer arrays keep their own dtype.
         arguments: by parameter name, in the order of the signature. What is absent is not passed, so
             that defaults are tested too.
+        dtypes: the dtypes of real arrays that are passed in another one than `format`: another format's name,
+            an integer type or "bool". The arrays are float64 all the same, and hold only numbers of their
+            dtype.
     """
 
     loss: str
     format: Format
     arguments: Mapping[str, Any]
+    dtypes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for value in self.arguments.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
         object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
+        object.__setattr__(self, "dtypes", MappingProxyType(dict(self.dtypes)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Case, (self.loss, self.format, dict(self.arguments))  # their read-only view has no pickle
+        # Their read-only views have no pickle.
+        return Case, (self.loss, self.format, dict(self.arguments), dict(self.dtypes))
 
     def __repr__(self) -> str:
         """The call as torch code that can be pasted; ``F`` is ``torch.nn.functional``."""
@@ -64,11 +70,25 @@ class Case:
 
     def call(self, function: str, variables: Sequence[str] = ()) -> str:
         """The call as torch code, of any callable; arguments that are `variables` by their names."""
-        written = [
-            f"{name}={name if name in variables else literal(value, self.format)}"
-            for name, value in self.arguments.items()
-        ]
+        written = [f"{name}={name if name in variables else self.literal(name)}" for name in self.arguments]
         return f"{function}({', '.join(written)})"
+
+    def dtype(self, name: str) -> str:
+        """The dtype in which an array is passed."""
+        value: Array = self.arguments[name]
+        if name in self.dtypes:
+            return self.dtypes[name]
+        return self.format.name if value.dtype.kind == "f" else value.dtype.name
+
+    def literal(self, name: str) -> str:
+        """An argument as torch code, in its own dtype."""
+        value = self.arguments[name]
+        return tensor(value, self.dtype(name)) if isinstance(value, np.ndarray) else number(value)
+
+    def is_floating(self, name: str) -> bool:
+        """Whether an argument is an array of a floating-point or complex dtype."""
+        value = self.arguments[name]
+        return isinstance(value, np.ndarray) and self.dtype(name) in (*FORMATS, "complex64", "complex128")
 
     def replacing(self, **arguments: Any) -> Case:
         """A copy with some arguments replaced or added."""
@@ -89,7 +109,13 @@ def literal(value: Any, format: Format) -> str:
     """A value as torch code that makes it again, bit for bit: arrays as tensors, real ones in `format`."""
     if not isinstance(value, np.ndarray):
         return number(value)
-    dtype = format.name if value.dtype.kind == "f" else value.dtype.name
+    return tensor(value, format.name if value.dtype.kind == "f" else value.dtype.name)
+
+
+def tensor(value: Array, dtype: str) -> str:
+    """An array as torch code of a tensor of a dtype."""
+    if dtype not in FORMATS and value.dtype.kind == "f":
+        value = value.astype(dtype)
     if value.size == 0:
         return f"torch.empty({value.shape}, dtype=torch.{dtype})"
     if value.size > MANY and _same_bits(value, np.broadcast_to(value.flat[0], value.shape)):

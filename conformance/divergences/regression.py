@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
-from ..mismatch import Mismatch
+import numpy as np
+
+from reference import Array
+
+from ..mismatch import GradientMismatch, Mismatch
 from .accepted import accepts
-from .outcomes import AnyOf, Computes, Contract, Elements, Raises, where_it_does_not_stray
+from .outcomes import AnyOf, Computes, Contract, Elements, Gives, Raises, where_it_does_not_stray
 from .record import ELSEWHERE, NUMBERS, Divergence, Witness
 from .torch_formulas import regression as by_torch
 from .ways import AOT, AUTOCAST, INDUCTOR, OVERRIDES, WITHOUT_DATA
@@ -26,6 +30,30 @@ def weighted_mean(mismatch: Mismatch) -> Elements:
 def infinite_delta(mismatch: Mismatch) -> Elements:
     """Calls with an infinite delta."""
     return bool(mismatch.case.arguments.get("delta") == math.inf)
+
+
+def several_dtypes(mismatch: Mismatch) -> bool:
+    """Calls whose tensors differ in dtype."""
+    tensors = (name for name, value in mismatch.case.arguments.items() if isinstance(value, np.ndarray))
+    return len({mismatch.case.dtype(name) for name in tensors}) > 1
+
+
+@np.errstate(all="ignore")
+def by_a_tiny_complex_difference(mismatch: Mismatch) -> Elements:
+    """The parts of a gradient that a complex difference goes into whose reciprocal overflows."""
+    given, form = mismatch.case.arguments, mismatch.case.format
+    if not isinstance(mismatch, GradientMismatch) or mismatch.argument not in ("input", "target"):
+        return False
+    difference = given["input"] - given["target"]
+    if difference.dtype.kind != "c":
+        return False
+    size = np.abs(difference.astype(np.complex128))
+    tiny = (size > 0) & (size * form.max < 1)
+    argument = given[mismatch.argument]
+    lead = tiny.ndim - argument.ndim
+    repeated = tuple(lead + i for i, n in enumerate(argument.shape) if n == 1)
+    found: Array = np.any(tiny, axis=(*range(lead), *repeated)).reshape(argument.shape)
+    return found[..., None] if argument.dtype.kind == "c" else found
 
 
 DIVERGENCES = (
@@ -53,6 +81,30 @@ DIVERGENCES = (
             value("F.huber_loss(torch.tensor(math.inf), torch.tensor(0.0), delta=math.inf)",
                   math.nan, math.inf),
         ),
+    ),
+    Divergence(
+        "l1_loss-complex-sign", "overflow", "extreme",
+        Gives((math.nan,), by_a_tiny_complex_difference),
+        "the gradient by a complex number is the difference over its size; of a subnormal difference torch "
+        "multiplies by the reciprocal of the size, which overflows",
+        (
+            Witness(
+                "l1_loss",
+                "x = torch.tensor([1e-40j]).requires_grad_()\n"
+                "torch.autograd.grad(F.l1_loss(x, torch.zeros(1)), x)[0].imag",
+                math.nan, 1.0,
+            ),
+        ),
+        of=("gradient",), formats=("float64", "float32"),
+    ),
+    Divergence(
+        "huber_loss-one-dtype-backward", "error", "corner",
+        Raises(("RuntimeError",), ("Found dtype",), several_dtypes),
+        "the forward call takes arguments of several dtypes; going back raises unless all have the same",
+        (
+            gradient("torch.zeros(2)", "F.huber_loss(x, torch.tensor([1, 2]))", "[0]", "RuntimeError", -0.5),
+        ),
+        of=("gradient",),
     ),
     Divergence(
         "l1_loss-weight-lost", "convention", "ordinary",

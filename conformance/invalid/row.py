@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from strategies.arguments import Gradient
+
 from ..losses import LOSSES
 
 # What tells a caller that an argument is wrong. NotImplementedError is a RuntimeError.
@@ -109,7 +111,9 @@ class Valid:
 
 def differentiable(row: Invalid) -> list[str]:
     """The arguments of a call that torch differentiates by: those declared so that hold floating numbers."""
-    given, names = keywords_of(row.call), LOSSES[row.loss].differentiable
+    tensors = (item for form in LOSSES[row.loss].forms for item in form.tensors.items())
+    names = dict.fromkeys(name for name, tensor in tensors if tensor.gradient is Gradient.YES)
+    given = keywords_of(row.call)
     return [name for name in names if name in given and _is_floating(given[name])]
 
 

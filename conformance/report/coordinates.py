@@ -25,6 +25,7 @@ AXES = {
     "law": ("", "loss", "dtype", "device"),
     "way": ("loss", "way", "dtype", "device"),
     "invalid_calls_by_way": ("loss", "way", "device"),
+    "other_dtypes": ("loss", "", "dtype", "device"),
     "cpu_support": ("dtype", "loss"),
 }
 # The losses of tests whose ids do not name them.

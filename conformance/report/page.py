@@ -43,6 +43,7 @@ PROPERTIES = {
     "gradient": ("gradient",),
     "second derivative": ("second_derivative",),
     "corners": ("corner",),
+    "other dtypes": ("other_dtypes",),
     "laws": ("law",),
     "ways": ("way", "capability"),
     "modules": (

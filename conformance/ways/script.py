@@ -59,7 +59,7 @@ def called_in_way(way: Way, passed: Passed, shows: Evidence) -> list[str]:
 
 def _texts(case: Case, way: Way | None = None) -> dict[str, str]:
     """The tensors of a case as torch code, as a way passes them."""
-    texts = {name: literal(case.arguments[name], case.format) for name in tensors_of(case)}
+    texts = {name: case.literal(name) for name in tensors_of(case)}
     return {name: way.passing(name, text) for name, text in texts.items()} if way else texts
 
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable
 
-from mpmath import mp, mpf
+import numpy as np
+from mpmath import mp, mpc, mpf
 
 from .arithmetic import Array, Values, elementwise, exact, fifty_digits, ones_or, reduced
 
 
 @fifty_digits
 def l1_loss(input: Values, target: Values, reduction: str = "mean", weight: Values | None = None) -> Array:
-    """|x - y| w; the mean divides by the number of losses."""
-    return weighted_regression(lambda d: d, input, target, reduction, weight)
+    """|x - y| w, also of complex numbers; the mean divides by the number of losses."""
+    x, y = (elementwise(mpc, np.asarray(z)) if np.iscomplexobj(z) else exact(z) for z in (input, target))
+
+    def loss(x: mpc, y: mpc, w: mpf) -> mpf:
+        return w * abs(x - y)
+
+    return reduced(elementwise(loss, x, y, ones_or(weight)), reduction)
 
 
 @fifty_digits

@@ -8,11 +8,12 @@ import numpy as np
 
 from reference import Array
 from reference.reduction import reduce
+from reference.regression import absolute_difference
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
     """L1 whose weighted mean divides by the sum of the weights, as given. Source: torch/nn/functional.py."""
-    return _averaged(np.abs(input - target), reduction, weight)
+    return _averaged(absolute_difference(input, target), reduction, weight)
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
@@ -45,4 +46,4 @@ def huber_loss(
 
 def l1_loss_without_weight(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
     """L1 that takes a weight and does not use it. Source: l1_loss, torch/nn/functional.py, as overridden."""
-    return reduce(np.abs(input - target), reduction)
+    return reduce(absolute_difference(input, target), reduction)
