@@ -107,14 +107,15 @@ def _accumulated(a: Rounded, axis: Any = None) -> Array:
     axes = range(a.ndim) if axis is None else np.atleast_1d(axis)
     rest = np.moveaxis(a.value, axes, range(-len(axes), 0))
     terms = rest.reshape(*rest.shape[: a.ndim - len(axes)], int(np.prod([a.shape[i] for i in axes])))
-    terms = terms[..., a.rng.permutation(terms.shape[-1])].astype(FORMATS[a.format.accumulator].name)
+    terms = terms[..., a.rng.permutation(terms.shape[-1])]
+    accumulator = FORMATS[a.format.accumulator]
     if terms.shape[-1] == 0:
         return np.sum(terms, axis=-1)
     if a.rng.integers(2):
-        return np.add.accumulate(terms, axis=-1)[..., -1]
+        return np.asarray(reduce(lambda x, y: accumulator.nearest(x + y), np.moveaxis(terms, -1, 0)))
     while terms.shape[-1] > 1:
         pairs = terms.shape[-1] // 2
-        added = terms[..., :pairs] + terms[..., pairs : 2 * pairs]
+        added = accumulator.nearest(terms[..., :pairs] + terms[..., pairs : 2 * pairs])
         terms = np.concatenate([added, terms[..., 2 * pairs :]], axis=-1)
     return terms[..., 0]
 
@@ -152,8 +153,12 @@ def _product(*factors: Any) -> Any:
 
 
 def _scatter(a: Rounded, index: Any, shape: tuple[int, ...]) -> Rounded:
-    narrow = a.value.astype(FORMATS[a.format.accumulator].name)
-    return a.rounded(scatter(narrow, index, shape).astype(np.float64))
+    accumulator = FORMATS[a.format.accumulator]
+    accumulated = np.zeros(shape, dtype=object)
+    np.frompyfunc(lambda x, y: accumulator.nearest(x + y), 2, 1).at(
+        accumulated, index, a.value.astype(object)
+    )
+    return a.rounded(accumulated.astype(np.float64))
 
 
 Rounded.functions = {

@@ -322,7 +322,7 @@ def ordinary(loss: str) -> dict[str, Any]:
         "margin_ranking_loss": {"input1": x, "input2": y, "target": signs.astype(np.float64)},
         "triplet_margin_loss": {"anchor": x, "positive": y, "negative": z, "p": 3.0, "margin": 5},
         "triplet_margin_with_distance_loss": {"anchor": x, "positive": y, "negative": z, "margin": 5},
-        "multilabel_soft_margin_loss": {"input": x, "target": probability(), "weight": weight},
+        "multilabel_soft_margin_loss": {"input": x, "target": (signs + 1) / 2, "weight": weight},
     }[loss]
 
 

@@ -105,8 +105,9 @@ def test_a_record_says_what_was_found(healthy: Path) -> None:
         assert cell.examples == 5
         assert len(cell.prints) == 4 * 5
         assert cell.digest
-        assert sum(cell.ulps)
         assert 0 <= cell.worst <= 1
+    # Of few examples of a cell it may be that all are known, or that terms cancel out.
+    assert any(sum(cell.ulps) for cell in record.cells)
     assert any(cell.ulp > 0 and f"F.{cell.loss}(" in cell.where for cell in record.cells)
     assert (healthy / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert "| huber\\_loss |" in (healthy / "summary.md").read_text()

@@ -96,8 +96,7 @@ def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
         result = total / np.sum(each)
         # Where nothing weighs the mean is none, whatever label smoothing adds to the sum. Where weights
         # cancel, the sum is divided by 0.
-        if not np.any(constant(each)):
-            result = np.where(True, np.nan, result)
+        result = np.where(~np.any(constant(each)), np.nan, result)
     elif reduction == "mean":
         result = np.mean(loss) if loss.size else total / 0
     reduced: Array = result

@@ -27,6 +27,11 @@ def weighted_mean(mismatch: Mismatch) -> Elements:
     return "weight" in given and given.get("reduction", "mean") == "mean"
 
 
+def weighted_mean_in_forward_mode(mismatch: Mismatch) -> Elements:
+    """Weighted means, along a direction."""
+    return mismatch.way == "jvp" and weighted_mean(mismatch)
+
+
 def infinite_delta(mismatch: Mismatch) -> Elements:
     """Calls with an infinite delta."""
     return bool(mismatch.case.arguments.get("delta") == math.inf)
@@ -59,8 +64,12 @@ def by_a_tiny_complex_difference(mismatch: Mismatch) -> Elements:
 DIVERGENCES = (
     Divergence(
         "weighted-mean", "convention", "convention",
-        Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, weighted_mean,
-                 where_it_does_not_stray),
+        AnyOf((
+            Computes({"l1_loss": by_torch.l1_loss, "mse_loss": by_torch.mse_loss}, weighted_mean,
+                     where_it_does_not_stray),
+            Computes({"l1_loss": by_torch.l1_loss_in_forward_mode,
+                      "mse_loss": by_torch.mse_loss_in_forward_mode}, weighted_mean_in_forward_mode),
+        )),
         "the documentation says that the mean of the output is taken, which divides by the number of losses; "
         "with a weight torch divides by the sum of the weights, before they broadcast",
         (

@@ -110,11 +110,16 @@ class Valid:
 
 
 def differentiable(row: Invalid) -> list[str]:
-    """The arguments of a call that torch differentiates by: those declared so that hold floating numbers."""
-    tensors = (item for form in LOSSES[row.loss].forms for item in form.tensors.items())
-    names = dict.fromkeys(name for name, tensor in tensors if tensor.gradient is Gradient.YES)
+    """The arguments of a call that torch differentiates by, in every form, and that hold floating numbers."""
     given = keywords_of(row.call)
-    return [name for name in names if name in given and _is_floating(given[name])]
+    return [name for name in given if _is_floating(given[name]) and _differentiates(row.loss, name)]
+
+
+def _differentiates(loss: str, name: str) -> bool:
+    """Whether torch differentiates by a tensor in every form where it holds floating-point numbers."""
+    declared = (form.tensors[name] for form in LOSSES[loss].forms if name in form.tensors)
+    gradients = {tensor.gradient for tensor in declared if "float" in tensor.dtypes}
+    return gradients == {Gradient.YES}
 
 
 @cache

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reference import Array
+from reference import Array, Variable
+from reference.dispatch import with_derivative_of
 from reference.reduction import reduce
 from reference.regression import absolute_difference
 
@@ -29,6 +30,34 @@ def _averaged(loss: Any, reduction: str, weight: Any) -> Array:
         return reduce(weight * loss, reduction)
     result: Array = np.sum(weight * loss) / np.sum(weight)
     return result
+
+
+def l1_loss_in_forward_mode(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
+    """The same L1, whose weighted mean has the derivative that forward mode has of a quotient."""
+    return _averaged_in_forward_mode(l1_loss(input, target, "none", weight), weight)
+
+
+def mse_loss_in_forward_mode(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Array:
+    """The same MSE, whose weighted mean has the derivative that forward mode has of a quotient."""
+    return _averaged_in_forward_mode(mse_loss(input, target, "none", weight), weight)
+
+
+def _averaged_in_forward_mode(weighted: Any, weight: Any) -> Array:
+    """A quotient with the derivative (dn - q dd) / d, which subtracts before it divides.
+
+    Source: div, tools/autograd/derivatives.yaml.
+    """
+    total, divisor = np.sum(weighted), np.sum(weight)
+    quotient = total / divisor
+    q, d = _undifferentiated(quotient), _undifferentiated(divisor)
+    result: Array = with_derivative_of(quotient, lambda: (total - q * divisor) / d)
+    return result
+
+
+def _undifferentiated(number: Any) -> Any:
+    while isinstance(number, Variable):
+        number = number.value
+    return number
 
 
 def huber_loss(
