@@ -48,7 +48,10 @@ APART = {
         "Conventions",
         "The documentation leaves a choice. The suite takes one side, and torch the other.",
     ),
-    "closed": ("Closed", "The newest torch is without these."),
+    "closed": (
+        "Closed",
+        "The newest torch is without these; `python -m conformance issue ID` has their scripts.",
+    ),
     "device": ("On NVIDIA GPUs only", "Seen with torch 2.11.0 on an H200."),
 }
 
@@ -92,14 +95,21 @@ def _overview(sections: dict[str, list[Divergence]]) -> list[str]:
 
 def _entry(record: Divergence) -> str:
     shown = showings([record])
-    first = shown[0]
     facts = [f"{_capital(record.reason)}."]
     facts.append(f"*Losses*: {_losses(shown)}. *Torch*: {_versions(record)}. *Dtypes*: {_formats(record)}.")
     if record.ways:
         facts[-1] += f" *Ways*: {', '.join(record.ways)}."
     if record.upstream:
         facts.append(f"*Upstream*: <{record.upstream}>.")
-    return "\n".join([f"### {record.id}", "", *facts, "", "```python", script(first.witness), "```"])
+    code = [] if record.until else ["", "```python", _brief(script(shown[0].witness)), "```"]
+    return "\n".join([f"### {record.id}", "", *facts, *code])
+
+
+def _brief(code: str) -> str:
+    """A script whose imports are one line, as a page has many scripts."""
+    imports, _, rest = code.partition("\n\n")
+    names = ", ".join(line.removeprefix("import ") for line in imports.split("\n"))
+    return f"import {names}\n{rest}"
 
 
 def _losses(shown: list[Showing]) -> str:

@@ -22,7 +22,7 @@ from conformance.tally import Tally
 from conformance.test_ways import check_way
 from conformance.ways import WAYS, Passage
 from reference import FORMATS, Array
-from strategies import Case, Differentiation
+from strategies import Case, Chunking, Differentiation
 
 from .test_failures import run_broken, script_of
 from .test_options import pytest_of_the_suite
@@ -165,6 +165,12 @@ EMPTY = {"input": np.zeros(0), "target": np.zeros(0), "reduction": "mean"}
 WEIGHED = {"input": np.zeros(1), "target": np.ones(1), "weight": np.full(1, 3.0), "reduction": "sum"}
 LENGTHS = {"input_lengths": np.ones(1, np.int64), "target_lengths": np.ones(1, np.int64)}
 CTC = {"log_probs": np.zeros((1, 1, 2)), "targets": np.ones((1, 1), np.int64)}
+CHUNKED = {
+    "input": ONE,
+    "linear_weight": np.ones((2, 2)),
+    "target": LABEL,
+    "options": Chunking(allow_retain_graph=True),
+}
 HINGES = {"input": FORMATS["float32"].nearest(np.array([[0.0, 1.7e38]] * 3)), "reduction": "mean"}
 SHOWN: dict[str, dict[str, Any]] = {
     "l1_loss-weight-lost": WEIGHED,
@@ -186,6 +192,8 @@ SHOWN: dict[str, dict[str, Any]] = {
         "log_probs": -np.arange(3.0) * np.ones((1, 2, 1)), "targets": np.array([1, 2]),
         "input_lengths": (1, 1), "target_lengths": (1, 1),
     },
+    "linear_cross_entropy-chunked-vmap": CHUNKED,
+    "linear_cross_entropy-options-warning": {**CHUNKED, "label_smoothing": 0.5},
     "multi_margin_loss-meta-backward": {"input": ONE, "target": LABEL},
     "multilabel_margin_loss-meta-backward": {"input": ONE, "target": np.array([[0, 1]])},
     "multi_margin_loss-ways-overflow": {**HINGES, "target": np.zeros(3, np.int64)},

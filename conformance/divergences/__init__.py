@@ -17,13 +17,13 @@ from ..mismatch import Mismatch
 from ..session import session
 from . import (
     binary,
-    chunked,
     classification,
     distribution,
     embedding,
     every_loss,
     invalid_calls,
     invalid_calls_by_way,
+    linear_cross_entropy,
     on_cuda,
     regression,
     sequence,
@@ -44,7 +44,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     on_cuda.DIVERGENCES
     + regression.DIVERGENCES
     + classification.DIVERGENCES
-    + chunked.DIVERGENCES
+    + linear_cross_entropy.DIVERGENCES
     + binary.DIVERGENCES
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES

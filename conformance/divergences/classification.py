@@ -11,11 +11,10 @@ from reference import Array
 from strategies import is_real
 
 from ..chunked import chunking_of
-from ..devices import lacks_tiles
 from ..mismatch import Mismatch
 from . import torch_formulas
-from .chunked import second_by_arguments
-from .outcomes import Computes, Contract, Elements, Gives, Raises, Unwritten, where_it_strays
+from .linear_cross_entropy import second_by_arguments
+from .outcomes import Computes, Contract, Elements, Raises, Unwritten, where_it_strays
 from .record import HALVES, NUMBERS, Divergence, Witness
 from .torch_formulas import classification as by_torch
 from .ways import AOT, DYNAMIC, INDUCTOR
@@ -146,20 +145,6 @@ REFUSED = {
 ONE, ONES = "torch.ones(1)", "torch.ones(2)"
 
 
-def rows_before(mismatch: Mismatch) -> Elements:
-    """Rows of a linear layer up to two before one that is not finite; reductions over such rows."""
-    finite = np.isfinite(mismatch.case.arguments["input"])
-    if finite.ndim < 2 or mismatch.observed is None or bool(np.all(finite)):
-        return False
-    spoilt = ~np.all(finite, axis=-1)
-    near = np.roll(spoilt, -1) | np.roll(spoilt, -2)
-    near[len(near) - np.argmax(spoilt[::-1]) - 1 :] = False  # nothing follows the last of them
-    shape = mismatch.observed.shape
-    if shape[:1] != near.shape:
-        return bool(np.any(near))
-    return np.broadcast_to(near.reshape(-1, *(1,) * (len(shape) - 1)), shape)
-
-
 DIVERGENCES = (
     Divergence(
         "cross_entropy-zero-probability", "nan", "corner",
@@ -191,20 +176,6 @@ DIVERGENCES = (
                   "[0, 0]", NAN, 0.0),
         ),
         of=("gradient", "second"), upstream="https://github.com/pytorch/pytorch/issues/11551",
-    ),
-    Divergence(
-        "linear_cross_entropy-next-row", "nan", "corner", Gives((NAN,), rows_before),
-        "on processors with matrix tiles, where an odd number of bfloat16 factors is filled up from the next "
-        "row, an ignored sample that holds an infinity or nan makes the samples before it nan",
-        (
-            value("F.linear_cross_entropy(torch.tensor([0.0] * 16 + [math.nan]).bfloat16()[:, None]"
-                  ".repeat(1, 31), torch.zeros(9, 31).bfloat16(), torch.tensor([0] * 16 + [-100]))",
-                  NAN, math.log(9)),
-            twice("torch.tensor([0.0] * 16 + [math.nan]).bfloat16()[:, None].repeat(1, 31)",
-                  "F.linear_cross_entropy(x, torch.zeros(9, 31).bfloat16(), torch.tensor([0] * 16 + [-100]))",
-                  "[14, 0]", NAN, 0.0),
-        ),
-        formats=("bfloat16",), of=NUMBERS, devices=("cpu",), since="2.13", needs=lacks_tiles,
     ),
     Divergence(
         "cross_entropy-infinite", "nan", "corner", Computes(torch_formulas.OF_LOSSES, infinite_logit),

@@ -50,7 +50,8 @@ def wherever(mismatch: Mismatch, outcome: Stepped) -> Elements:
 
 def where_it_does_not_stray(mismatch: Mismatch, outcome: Stepped) -> Elements:
     """Numbers, and what is infinite or nan although no step on its way overflows or vanishes."""
-    return ~outcome.strayed | (True if mismatch.observed is None else np.isfinite(mismatch.observed))
+    strays = where_it_strays(mismatch, outcome)
+    return ~np.asarray(strays) | (True if mismatch.observed is None else np.isfinite(mismatch.observed))
 
 
 def where_it_strays(mismatch: Mismatch, outcome: Stepped) -> Elements:
