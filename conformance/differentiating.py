@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def expect_derivatives(
 
 def _is_infinite(argument: Any) -> bool:
     """Whether an argument is, or holds, an infinity."""
-    return (is_real(argument) or isinstance(argument, float)) and bool(np.any(np.isinf(argument)))
+    return (is_real(argument) or isinstance(argument, Real)) and bool(np.any(np.isinf(argument)))
 
 
 def _opened(numbers: Any) -> Any:

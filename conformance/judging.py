@@ -60,7 +60,14 @@ def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]
             return value.formula
         if isinstance(value, np.ndarray) and value.dtype.kind == "c":
             return Complex(numbers(np.stack([value.real, value.imag], -1), form))
-        return numbers(value, form) if is_real(value) else value
+        # A number option is the number that it holds, whatever its type.
+        return (
+            numbers(value, form)
+            if is_real(value)
+            else value.item()
+            if isinstance(value, np.generic)
+            else value
+        )
 
     return {name: argument(value) for name, value in case.computed.items()}
 

@@ -90,14 +90,20 @@ def to_numpy(tensor: torch.Tensor) -> Array:
 
 
 def skip_undocumented(case: Case, error: Exception) -> None:
-    """Leave a case out if it is refused and gives class indices in another type than the documented int64.
+    """Leave a case out if it is refused because it gives something in a type that is not documented.
+
+    Class indices are documented as int64, and number options as float or int. What torch takes beyond its
+    documentation is support, and no promise.
 
     Raises:
-        Untested: so it is. What torch takes beyond its documentation is support, and no promise.
+        Untested: the labels are of another type, or an option is a NumPy scalar and the message says so.
     """
     target = case.arguments.get("target")
     if isinstance(target, np.ndarray) and target.dtype == np.uint8:
         raise Untested(f"labels in {target.dtype}, which are not documented, are refused") from error
+    scalars = {type(value).__name__ for value in case.arguments.values() if isinstance(value, np.generic)}
+    if scalars and "numpy" in message_of(error):
+        raise Untested(f"an option that is a {scalars.pop()} of NumPy is refused") from error
 
 
 def shares_memory(result: torch.Tensor, argument: torch.Tensor) -> bool:

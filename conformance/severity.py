@@ -15,7 +15,7 @@ import torch
 from hypothesis import Phase, assume, settings
 from hypothesis import strategies as st
 
-from strategies import Case, Differentiation, differentiations, is_real, values
+from strategies import Case, Differentiation, differentiations, is_real, values, with_option_types
 
 from .cells import Cell, all_cells, run_drawn
 from .corners import places
@@ -91,7 +91,7 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
     for cell in all_cells(list(losses), list(formats), ["cpu"]):
         if cell.obstacle:
             continue
-        cases = cell.loss.cases(cell.format, cell.reduction)
+        cases = with_option_types(cell.loss.cases(cell.format, cell.reduction))
         _draw(met, cell, partial(check_value, cell), cases)
         for twice, check in ((False, check_gradient), (True, check_second)):
             if cell.obstacle_backward or (twice and not (cell.loss.twice and cell.loss.forward)):
@@ -104,7 +104,7 @@ def measure(losses: Sequence[Loss], formats: Sequence[str], examples: int, ways:
             backward = passage.way.differentiates and passage.obstacle_backward is None
             reductions = st.sampled_from(passage.loss.reductions)
             cases = reductions.flatmap(partial(passage.loss.cases, passage.format))
-            drawn = differentiations(cases, passage.format)
+            drawn = differentiations(with_option_types(cases), passage.format)
             check_passage = partial(check_way, passage, backward=backward)
             _draw(met, passage, check_passage, drawn, max(1, examples // 10))
     for place in places(list(losses), list(formats), ["cpu"]):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reference import Array
-from strategies import Differentiation, differentiations, is_real, with_infinities
+from strategies import Differentiation, differentiations, is_real, with_infinities, with_option_types
 
 from .cells import Cell, run_drawn
 from .chunked import goes_back_once
@@ -26,7 +26,7 @@ def test_gradient(cell: Cell, tally: Tally, base_seed: int) -> None:
     """The gradient is within the derived bound, goes where it is wanted, and touches nothing else."""
     if cell.obstacle_backward:
         pytest.skip(cell.obstacle_backward)
-    cases = with_infinities(cell.loss.cases(cell.format, cell.reduction))
+    cases = with_option_types(with_infinities(cell.loss.cases(cell.format, cell.reduction)))
     drawn = differentiations(cases, cell.format)
     run_drawn(cell, base_seed, lambda example: check_gradient(cell, example, tally), drawn, tally=tally)
 

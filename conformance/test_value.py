@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reference import Array, Tracked
-from strategies import Case, is_real, with_infinities
+from strategies import Case, is_real, with_infinities, with_option_types
 
 from .cells import Cell, run_drawn
 from .dividing import settled
@@ -26,7 +26,7 @@ def test_value(cell: Cell, tally: Tally, base_seed: int) -> None:
     """The value is within the derived bound, and nothing else is touched, whichever way is taken."""
     if cell.obstacle:
         pytest.skip(cell.obstacle)
-    drawn = with_infinities(cell.loss.cases(cell.format, cell.reduction))
+    drawn = with_option_types(with_infinities(cell.loss.cases(cell.format, cell.reduction)))
     run_drawn(cell, base_seed, lambda case: check_value(cell, case, tally), drawn, tally=tally)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,8 @@ from conformance.losses import LOSSES
 from conformance.tally import Tally
 from conformance.test_gradient import test_gradient as run_gradient
 from conformance.test_value import test_value as run_value
+from conformance.test_ways import test_way as run_way
+from conformance.ways import WAYS, Passage
 from reference import FORMATS
 
 Fault = Callable[..., Any]
@@ -60,6 +63,24 @@ def five_at_infinity(original: Fault, given: dict[str, Any]) -> Any:
     return original(**{**given, "input": passed})
 
 
+def off_by_one(option: str, kinds: tuple[type, ...], here: Callable[[], bool] = lambda: True) -> Fault:
+    """A loss that adds 1 to an option of certain types; these are exact, so that bool is no int."""
+
+    def fault(original: Fault, given: dict[str, Any]) -> Any:
+        value = given.get(option)
+        changed = {option: value + 1} if type(value) in kinds and here() else {}
+        return original(**{**given, **changed})
+
+    return fault
+
+
+def only_tensor(original: Fault, given: dict[str, Any]) -> Any:
+    """A Gaussian loss that takes a 0-d tensor for twice the variance."""
+    var = given["var"]
+    return original(**{**given, "var": 2 * var if isinstance(var, torch.Tensor) and not var.ndim else var})
+
+
+SCALARS = (np.float64, np.float32, np.int64)
 FAULTS: list[tuple[str, str, str, Fault, Callable[..., None]]] = [
     ("a negative class weight counts as 0 in the mean", "nll_loss", "mean", clamped_divisor, run_value),
     ("and in its gradient", "nll_loss", "mean", clamped_divisor, run_gradient),
@@ -69,6 +90,22 @@ FAULTS: list[tuple[str, str, str, Fault, Callable[..., None]]] = [
     ("the chunked loss is doubled", "linear_cross_entropy", "sum", doubled_value_in_chunks, run_value),
     ("its gradient is doubled", "linear_cross_entropy", "sum", doubled_gradient_in_chunks, run_gradient),
     ("the gradient by an infinite input is 5", "l1_loss", "none", five_at_infinity, run_gradient),
+    ("an int beta", "smooth_l1_loss", "sum", off_by_one("beta", (int,)), run_value),
+    ("a bool margin", "hinge_embedding_loss", "sum", off_by_one("margin", (bool,)), run_value),
+    ("a bool margin, in its gradient", "multi_margin_loss", "sum",
+     off_by_one("margin", (bool,)), run_gradient),
+    ("an eps of NumPy", "gaussian_nll_loss", "sum", off_by_one("eps", SCALARS), run_value),
+    ("a float32 margin", "triplet_margin_loss", "sum", off_by_one("margin", (np.float32,)), run_value),
+    ("a float64 p, in its gradient", "triplet_margin_loss", "none",
+     off_by_one("p", (np.float64,)), run_gradient),
+    ("an int64 p", "multi_margin_loss", "sum",
+     lambda original, given: original(**{**given, "p": 2} if type(given.get("p")) is np.int64 else given),
+     run_value),
+    ("a float variance", "gaussian_nll_loss", "sum", off_by_one("var", (float,)), run_value),
+    ("a 0-d variance", "gaussian_nll_loss", "sum", only_tensor, run_value),
+    ("a 0-d variance, in its gradient", "gaussian_nll_loss", "sum", only_tensor, run_gradient),
+    ("a margin of NumPy in inference mode", "margin_ranking_loss", "mean",
+     off_by_one("margin", SCALARS, torch.is_inference_mode_enabled), run_way),
 ]  # fmt: skip
 
 
@@ -88,6 +125,8 @@ def test_a_fault_at_that_kind_of_input_fails(
 
     monkeypatch.setattr(F, loss, broken)
     cell = Cell(LOSSES[loss], reduction, FORMATS["float32"], "cpu")
+    if run is run_way:
+        cell = Passage(LOSSES[loss], reduction, FORMATS["float32"], "cpu", WAYS["inference_mode"])
     with pytest.raises(pytest.fail.Exception, match=r"outside the derived bound|bits differ"):
         _run_often(run, cell)
 

@@ -11,6 +11,9 @@ import pytest
 import reference
 from conformance.losses import LOSSES
 from reference import FORMATS, tracked, weights_as_masks
+from strategies.arguments import Signature
+from strategies.options import retyped
+from strategies.signatures import SIGNATURES
 
 PAIR = {"input": [1.0], "target": [1.0]}
 SCORES = {"input": [[1.0, 2.0]], "target": [0]}
@@ -53,6 +56,27 @@ def test_an_option_of_another_type_is_refused_in_one_line(
     with pytest.raises((TypeError, ValueError), match=rf"\b{name}\b") as raised:
         formula(**given, **{name: bad})
     assert "\n" not in str(raised.value)
+
+
+RETYPED = [
+    pytest.param(form, name, value, id=f"{form}-{name}-{value!r}")
+    for forms in SIGNATURES.values()
+    for form in forms
+    for name, values in retyped(form.ordinary(format=FORMATS["float64"])).items()
+    for value in values
+]
+
+
+@pytest.mark.parametrize(("form", "name", "value"), RETYPED)
+def test_a_number_option_counts_as_its_number_whatever_its_type(
+    form: Signature, name: str, value: Any
+) -> None:
+    case, whole = form.ordinary(format=FORMATS["float64"]), getattr(form.arguments[name], "integer", False)
+    formula = getattr(reference, form.loss)
+    result = formula(**{**case.arguments, name: value})
+    plain = formula(**{**case.arguments, name: int(value) if whole else float(value)})
+    assert result.dtype == plain.dtype
+    assert result.tobytes() == plain.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -81,12 +81,26 @@ def test_a_literal_of_many_rows_is_short(name: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [*ODD, True, None, 3, "it's", (2,), (1, -np.inf), [np.nan], np.float64(0.5), np.int64(2), 1e-45],
+    [
+        *ODD,
+        True,
+        None,
+        3,
+        "it's",
+        (2,),
+        (1, -np.inf),
+        [np.nan],
+        np.float64(0.5),
+        np.int64(2),
+        np.float32(np.inf),
+        1e-45,
+    ],
     ids=repr,
 )
 def test_an_option_is_written_as_it_is(value: object) -> None:
-    again = eval(number(value))
-    assert repr(again) == repr(value.item() if isinstance(value, np.generic) else value)
+    again = eval(number(value), {"np": np})
+    assert type(again) is type(value)
+    assert repr(again) == repr(value)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -263,7 +263,8 @@ def multi_margin_loss(
     """
     x = real("input", input)
     require(x.ndim in (1, 2), f"input must be (C) or (N, C), got shape {x.shape}")
-    require(option("p", p) in (1, 2), f"p must be 1 or 2, got {p!r}")
+    p = option("p", p)
+    require(p in (1, 2), f"p must be 1 or 2, got {p!r}")
     classes = x.shape[_class_axis(x)]
     w = _class_weights(weight, classes)
     labels, _ = _kept_labels(target, x, x.ndim - 1)

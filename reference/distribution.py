@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 
@@ -46,7 +48,7 @@ def poisson_nll_loss(
     """
     x, y = real("input", input), real("target", target)
     same_shape(input=x, target=y)
-    option("eps", eps)
+    eps = option("eps", eps)
     log_input, full = flag("log_input", log_input), flag("full", full)
     require(log_input or not np.any(constant(x) < 0), "input must not be negative, since it holds rates")
     loss = np.exp(x) - expected(y, x) if log_input else x - expected(y, np.log(x + eps))
@@ -98,8 +100,10 @@ def gaussian_nll_loss(
         single = v.ndim == x.ndim and len(unequal) == 1 and unequal[0][0] == 1
         require(per_row or single, f"var {v.shape} must be one per element or per row of input {x.shape}")
         v = np.expand_dims(v, -1) if per_row else v
-    if isinstance(var, (int, float)):
-        v = np.where(np.full(x.shape, True), number(var, x), x)  # an array like x, so that it is tracked
+    if isinstance(var, Real):
+        v = np.where(
+            np.full(x.shape, True), number(option("var", var), x), x
+        )  # an array like x, so that it is tracked
     v = with_derivative_of(np.maximum(v, option("eps", eps)), lambda: v)
     d = x - y
     loss = 0.5 * (np.log(v) + d * d / v)

@@ -50,7 +50,8 @@ def cosine_embedding_loss(
     same_shape(input1=a, input2=b)
     require(a.ndim in (1, 2), f"inputs must be (D) or (N, D), got shape {a.shape}")
     require(y.shape == a.shape[:-1], f"target must have shape {a.shape[:-1]}, got {y.shape}")
-    require(-1 <= option("margin", margin) <= 1, f"margin must lie in [-1, 1], got {margin}")
+    margin = option("margin", margin)
+    require(-1 <= margin <= 1, f"margin must lie in [-1, 1], got {margin}")
     cosine = _cosine(a, b)
     return reduce(np.where(y == 1, 1 - cosine, np.maximum(cosine - margin, 0)), reduction)
 
@@ -135,7 +136,8 @@ def pairwise_distance(x1: npt.ArrayLike, x2: npt.ArrayLike, p: float = 2.0, eps:
     """
     a, b = real("x1", x1), real("x2", x2)
     broadcastable(x1=a, x2=b)
-    require(option("p", p) != 0 and p == p, f"p must be a number other than 0, got {p}")
+    p = option("p", p)
+    require(p != 0 and p == p, f"p must be a number other than 0, got {p}")
     size = np.abs(a - b + option("eps", eps))
     if p == -np.inf:
         smallest: Array = -np.max(-size, axis=-1)
@@ -245,7 +247,8 @@ def _triplet(
     a, b, c = real("anchor", anchor), real("positive", positive), real("negative", negative)
     same_shape(anchor=a, positive=b, negative=c)
     require(a.ndim >= 1, "inputs must have an axis of features, got 0-d arrays")
-    require(option("margin", margin) > 0, f"margin must be > 0, got {margin}")
+    margin = option("margin", margin)
+    require(margin > 0, f"margin must be > 0, got {margin}")
     far = distance(a, c)
     if flag("swap", swap):
         far = np.minimum(far, distance(b, c))

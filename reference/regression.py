@@ -128,7 +128,8 @@ def smooth_l1_loss(
 
     Source: torch.nn.SmoothL1Loss; R. Girshick, Fast R-CNN (2015).
     """
-    require(option("beta", beta) >= 0, f"beta must be >= 0, got {beta}")
+    beta = option("beta", beta)
+    require(beta >= 0, f"beta must be >= 0, got {beta}")
     d = np.abs(_difference(input, target))
     if beta == 0:
         return reduce(d, reduction)
@@ -167,7 +168,8 @@ def huber_loss(
 
     Source: torch.nn.HuberLoss; P. Huber, Robust estimation of a location parameter (1964).
     """
-    require(option("delta", delta) > 0, f"delta must be > 0, got {delta}")
+    delta = option("delta", delta)
+    require(delta > 0, f"delta must be > 0, got {delta}")
     d = np.abs(_difference(input, target))
     m = np.minimum(d, delta)
     loss = 0.5 * d * d if delta == np.inf else m * (d - 0.5 * m)

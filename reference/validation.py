@@ -99,7 +99,7 @@ def integers(name: str, array: Any) -> Array:
 
 
 def option(name: str, value: Any) -> Any:
-    """Take an option as a real number.
+    """Take an option as a real number of Python, which arithmetic with arrays does not round.
 
     Raises:
         TypeError: it is something else, such as a text or an array with axes.
@@ -107,7 +107,8 @@ def option(name: str, value: Any) -> Any:
     number = isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0)
     if not number or (isinstance(value, np.ndarray) and value.dtype.kind not in "biuf"):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    return value
+    plain = value.item() if isinstance(value, (np.generic, np.ndarray)) else value
+    return int(plain) if isinstance(plain, bool) else plain
 
 
 def flag(name: str, value: Any) -> bool:

@@ -119,7 +119,7 @@ def tensor(value: Array, dtype: str) -> str:
     if value.size == 0:
         return f"torch.empty({value.shape}, dtype=torch.{dtype})"
     if value.size > MANY and _same_bits(value, np.broadcast_to(value.flat[0], value.shape)):
-        return f"torch.full({value.shape}, {number(value.flat[0])}, dtype=torch.{dtype})"
+        return f"torch.full({value.shape}, {number(value.flat[0].item())}, dtype=torch.{dtype})"
     part, times = _repeated(value)
     return f"torch.tensor({number(part.tolist())}, dtype=torch.{dtype})" + (
         f".repeat({', '.join(map(str, times))})" if part is not value else ""
@@ -127,9 +127,12 @@ def tensor(value: Array, dtype: str) -> str:
 
 
 def number(value: Any) -> str:
-    """Numbers, alone or in lists and tuples, as Python code; anything else as it prints itself."""
+    """Numbers, alone or in lists and tuples, as Python code; anything else as it prints itself.
+
+    Scalars of NumPy keep their type, as options; ``np`` is ``numpy``.
+    """
     if isinstance(value, np.generic):
-        value = value.item()
+        return f"np.{type(value).__name__}({number(value.item())})"
     if isinstance(value, list):
         return f"[{', '.join(map(number, value))}]"
     if type(value) is tuple:

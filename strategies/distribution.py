@@ -47,6 +47,8 @@ def _variances(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
     allowed = [shape]
     if shape:
         allowed += [shape[:-1], (*shape[:-1], 1), (1, *shape[1:])]
+    if len(shape) > 1:
+        allowed.append(())
     return st.sampled_from(allowed).flatmap(lambda s: non_negatives(format, s))
 
 

@@ -25,6 +25,7 @@ from . import (
     invalid_calls_by_way,
     linear_cross_entropy,
     on_cuda,
+    options,
     regression,
     sequence,
     zero_times_infinity,
@@ -49,6 +50,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES
     + sequence.DIVERGENCES
+    + options.DIVERGENCES
     + invalid_calls.DIVERGENCES
     + invalid_calls_by_way.DIVERGENCES
     + zero_times_infinity.DIVERGENCES

@@ -53,6 +53,12 @@ def clamped_in_forward_mode(mismatch: Any) -> Elements:
     return np.asarray(np.isfinite(mismatch.observed)) & (clamped and mismatch.way == "jvp")
 
 
+def single_variance(mismatch: Any) -> bool:
+    """Calls of several dimensions with one variance in a 0-d tensor."""
+    given = mismatch.case.arguments
+    return bool(given["input"].ndim > 1 and isinstance(given["var"], np.ndarray) and given["var"].ndim == 0)
+
+
 DIVERGENCES = (
     Divergence(
         "poisson_nll_loss-gradient-stirling", "nan", "corner",
@@ -67,7 +73,7 @@ DIVERGENCES = (
     Divergence(
         "poisson_nll_loss-eps", "underflow", "corner", Computes(torch_formulas.OF_LOSSES, eps_vanishes),
         "the default eps of 1e-8 vanishes in float16, so log(input + eps) is infinite at 0, and "
-        "y / (x + eps) divides by 0",
+        "y / (x + eps) divides by 0; an eps of 0 does the same in every format",
         (
             value("F.poisson_nll_loss(*torch.zeros((2, 1), dtype=torch.float16), log_input=False)", NAN, 0.0),
             gradient(f"{ZERO}.half()", f"F.poisson_nll_loss(x, {ZERO}.half(), log_input=False)", "[0]",
@@ -75,7 +81,7 @@ DIVERGENCES = (
             forward(f"{ZERO}.half()", f"F.poisson_nll_loss(x, {ONE}.half(), log_input=False)",
                     f"{ONE}.half()", -INF, -1e8),
         ),
-        of=NUMBERS, formats=HALF,
+        of=NUMBERS,
     ),
     Divergence(
         "kl_div-gradient-zero-target", "nan", "corner", Computes(torch_formulas.OF_LOSSES, no_probability),
@@ -119,6 +125,22 @@ DIVERGENCES = (
                     "torch.ones(2, 2)", "ValueError", 0.0),
         ),
         of=NUMBERS, until="2.10", upstream="https://github.com/pytorch/pytorch/issues/147521",
+    ),
+    Divergence(
+        "gaussian_nll_loss-single-variance", "error", "ordinary",
+        Raises(("ValueError",), ("var is of incorrect size",), single_variance),
+        "a 0-d tensor with a single variance is refused for input of several dimensions; the functional "
+        "documents \"a single one (homoscedastic)\" beside a scalar",
+        (
+            value("F.gaussian_nll_loss(torch.zeros(2, 2), torch.zeros(2, 2), torch.tensor(1.0))",
+                  "ValueError", 0.0),
+            gradient("torch.zeros(2, 2)",
+                     "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.tensor(1.0))", "[0, 0]",
+                     "ValueError", 0.0),
+            forward("torch.zeros(2, 2)", "F.gaussian_nll_loss(x, torch.zeros(2, 2), torch.tensor(1.0))",
+                    "torch.ones(2, 2)", "ValueError", 0.0),
+        ),
+        of=NUMBERS,
     ),
     Divergence(
         "gaussian_nll_loss-data-dependent", "error", "ordinary",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import numpy as np
 
@@ -21,7 +22,7 @@ ONE, ZERO, INFINITE = "torch.ones(1)", "torch.zeros(1)", "torch.tensor([math.inf
 def infinite_argument(mismatch: Mismatch) -> Elements:
     """Calls with an infinite argument, whose result is nan."""
     given = mismatch.case.arguments.values()
-    infinite = any(np.any(np.isinf(value)) for value in given if is_real(value) or isinstance(value, float))
+    infinite = any(np.any(np.isinf(value)) for value in given if is_real(value) or isinstance(value, Real))
     return infinite & np.isnan(mismatch.observed) if mismatch.observed is not None else False
 
 

@@ -130,6 +130,6 @@ def _compiled(code: str, mode: str = "exec") -> CodeType:
 
 @cache
 def _set_up(statements: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"torch": torch, "F": under_test().F}
+    names: dict[str, Any] = {"np": np, "torch": torch, "F": under_test().F}
     exec(_compiled(statements), names)
     return names

@@ -1,0 +1,75 @@
+"""Number options in other types than float: the integers and bools of Python, and the scalars of NumPy.
+
+Which options a loss has, and which numbers they may be, follows from the declarations of `signatures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from .arguments import Number, Tensor
+from .case import Case
+from .domains import Interval
+from .signatures import form_of
+
+# Of a number that is declared as real; an integer is documented as an int.
+TYPES: tuple[Callable[[Any], Any], ...] = (int, bool, np.float64, np.float32, np.int64)
+OF_INTEGERS: tuple[Callable[[Any], Any], ...] = (np.int64, np.int32)
+BIT = st.booleans()
+
+
+def retyped(case: Case) -> dict[str, list[Any]]:
+    """What else may be given for each number option of a case, passed or not.
+
+    It is the same number in every type that holds it exactly. For a real number also 0 and 1, if they are in
+    its domain: few options have a default that an integer or a bool holds.
+    """
+    found: dict[str, list[Any]] = {}
+    for name, declared in form_of(case).arguments.items():
+        given = case.arguments.get(name)
+        if isinstance(declared, Number):
+            value = declared.default if given is None else given
+        elif isinstance(declared, Tensor) and declared.or_number and not isinstance(given, np.ndarray):
+            value = given
+        else:
+            continue
+        whole = isinstance(declared, Number) and declared.integer
+        domain = declared.domain
+        others = []
+        if isinstance(domain, Interval) and not whole:
+            others = [x for x in (1, 0) if domain.holds(np.asarray(float(x)))]
+        types = OF_INTEGERS if whole else TYPES
+        numbers = dict.fromkeys([value, *others])  # 1 and 1.0 are one key
+        found[name] = [kind(x) for x in numbers for kind in types if _holds(kind, x)]
+    return {name: values for name, values in found.items() if values}
+
+
+def _holds(kind: Callable[[Any], Any], number: float) -> bool:
+    """Whether a type has a number, exactly."""
+    if not np.isfinite(number):
+        return kind in (np.float64, np.float32)
+    return bool(kind(number) == number)
+
+
+@st.composite
+def with_option_types(draw: st.DrawFn, cases: st.SearchStrategy[Case], *, rarely: int = 2) -> Case:
+    """Cases some of whose number options are, at times, of another type. Shrinks to cases without.
+
+    Args:
+        draw: given by Hypothesis.
+        cases: whose numbers are those of Python.
+        rarely: this many are left as they are for each that is not.
+    """
+    case = draw(cases)
+    possible = retyped(case)
+    if not possible or draw(st.integers(0, rarely)) < rarely:
+        return case
+    first = draw(st.sampled_from(sorted(possible)))
+    chosen = {
+        name: draw(st.sampled_from(values)) for name, values in possible.items() if draw(BIT) or name == first
+    }
+    return case.replacing(**chosen)
