@@ -29,7 +29,7 @@ from .verdict import check_numbers, excuse
 
 # The kinds of `DTYPES` that are tested. What torch does otherwise with integers and with several formats is
 # not on record yet.
-KINDS = ("complex",)
+KINDS = ("integers", "formats", "complex")
 # A cell has all reductions of a loss, and it is the dtypes that matter.
 FEWER = 4
 # What tells a caller that a dtype is not supported. NotImplementedError is a RuntimeError.
@@ -92,7 +92,6 @@ def check_dtypes(cell: Cell, example: Differentiation, tally: Tally) -> None:
         text = f"dtype {result.dtype} instead of {' or '.join(map(str, allowed))}"
         shows = Evidence(("got.dtype",))
         excuse(Mismatch(cell.loss, case, cell.device, "functional", text, shows=shows), tally)
-        return
     if name in FORMATS:  # it is rounded to
         case = replace(case, format=FORMATS[name])
         example = replace(example, case=case)

@@ -11,6 +11,7 @@ import numpy as np
 from .dispatch import (
     Array,
     accumulated,
+    in_type_of,
     number,
     product,
     scatter,
@@ -19,8 +20,9 @@ from .dispatch import (
     with_error_of,
 )
 from .formats import FORMATS, Format
+from .integers import INTEGERS, Integers
 from .reach import Reach
-from .stepped import Stepped, in_any_order, settle
+from .stepped import DEFAULT, Stepped, alike, in_any_order, settle, stepped
 
 Along = Callable[[Array], Array]
 
@@ -91,8 +93,14 @@ def _added(
     )  # fmt: skip
 
 
+def _adding(format: Format) -> Format:
+    """The type in which numbers of a format are added."""
+    return INTEGERS["int64"] if isinstance(format, Integers) else FORMATS[format.accumulator]
+
+
 def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
-    along, accumulator = partial(np.sum, axis=axis, keepdims=keepdims), FORMATS[a.format.accumulator]
+    a = a.in_format(_adding(a.format)) if isinstance(a.format, Integers) else a
+    along, accumulator = partial(np.sum, axis=axis, keepdims=keepdims), _adding(a.format)
     same = accumulator.name == a.format.name
     reach = a.reach.along(axis, keepdims, summed=True) if same else None
     return in_any_order(_added(a, along, accumulator, reach), a.loose and same)
@@ -100,7 +108,7 @@ def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
 
 def _mean(a: Stepped) -> Stepped:
     # The sum is rounded, or not, and then divided, or multiplied by the rounded reciprocal of the count.
-    accumulator = FORMATS[a.format.accumulator]
+    accumulator = _adding(a.format)
     units = 2 if accumulator.name == a.format.name else 3
     return _added(a, np.sum, accumulator, units=units, parts=a.size)
 
@@ -112,12 +120,12 @@ def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
     smallest = np.full(shape, np.inf, dtype=a.value.dtype)
     np.minimum.at(smallest, index, a.reach.smallest)
     reach = Reach(along(a.reach.largest), smallest)
-    return in_any_order(_added(a, along, FORMATS[a.format.accumulator], reach), a.loose)
+    return in_any_order(_added(a, along, _adding(a.format), reach), a.loose)
 
 
 def _total(*terms: Any) -> Stepped:
-    home = next(term for term in terms if isinstance(term, Stepped))
-    parts = [home.operand(term) for term in terms]
+    parts = alike(terms)
+    home = parts[0]
     shape = np.broadcast_shapes(*(part.shape for part in parts))
     stacked = _concatenate([part.each(np.broadcast_to, (1, *shape)) for part in parts])
     reach = reduce(Reach.plus, [part.reach for part in parts])
@@ -126,8 +134,8 @@ def _total(*terms: Any) -> Stepped:
 
 
 def _product(*factors: Any) -> Stepped:
-    home = next(factor for factor in factors if isinstance(factor, Stepped))
-    parts = [home.operand(factor) for factor in factors]
+    parts = alike(factors)
+    home = parts[0]
     opened: list[Any] = [part.in_open_order() for part in parts]
     result = reduce(np.multiply, opened)
     loose = any(part.loose for part in parts)
@@ -155,15 +163,15 @@ def _max(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
 
 
 def _where(condition: Array, a: Any, b: Any) -> Stepped:
-    home = a if isinstance(a, Stepped) else b
-    a, b = home.operand(a), home.operand(b)
+    a, b = alike([a, b])
+    home = a
     chosen = (np.where(condition, *pair) for pair in zip(a.arrays, b.arrays))
     return Stepped.of(chosen, home.format, a.loose or b.loose)
 
 
 def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
-    home = next(array for array in arrays if isinstance(array, Stepped))
-    parts = [home.operand(array) for array in arrays]
+    parts = alike(arrays)
+    home = parts[0]
     groups = zip(*(part.arrays for part in parts))
     loose = any(part.loose for part in parts)
     return Stepped.of((np.concatenate(list(group), axis=axis) for group in groups), home.format, loose)
@@ -171,13 +179,20 @@ def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
 
 def _accumulated(a: Stepped, steps: Callable[[Stepped], Stepped]) -> Stepped:
     """Steps in the accumulator's format, fused as a kernel likes, and the result rounded."""
-    wide = FORMATS[a.format.accumulator]
+    wide = _adding(a.format)
     result = steps(Stepped.of(a.arrays, wide, True))
     size = np.where(np.isfinite(result.value), np.abs(result.value), 0)
     return settle(
         result.value, (result.low, result.high), (result.plus, result.minus, result.nan), result.strayed,
         Reach.of(size), a.format, exact=False, loose=a.loose,
     )  # fmt: skip
+
+
+def _number(value: Any, like: Stepped) -> Stepped:
+    if isinstance(value, Stepped):
+        return value
+    form = DEFAULT if isinstance(like.format, Integers) else like.format
+    return stepped(form.nearest(value), form)
 
 
 def _each(func: Callable[..., Array], a: Stepped, *args: Any, **kwargs: Any) -> Stepped:
@@ -190,7 +205,8 @@ Stepped.functions = {
     np.max: _max,
     np.where: _where,
     np.concatenate: _concatenate,
-    number: lambda value, like: like.operand(value),
+    number: _number,
+    in_type_of: lambda value, like: value.in_format(like.format) if isinstance(like, Stepped) else value,
     total: _total,
     product: _product,
     scatter: _scatter,

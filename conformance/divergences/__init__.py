@@ -27,6 +27,7 @@ from . import (
     on_cuda,
     regression,
     sequence,
+    several_dtypes,
     zero_times_infinity,
 )
 from .checking import explained_by
@@ -49,6 +50,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES
     + sequence.DIVERGENCES
+    + several_dtypes.DIVERGENCES
     + invalid_calls.DIVERGENCES
     + invalid_calls_by_way.DIVERGENCES
     + zero_times_infinity.DIVERGENCES
