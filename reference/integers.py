@@ -30,6 +30,8 @@ class Integers(Format):
 
     def wrapped(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
         """What is left of exact results; of bools, whether they are not 0. Infinities stay."""
+        if self == UNBOUNDED:
+            return values
         if self.name == "bool":
             return np.where(np.isfinite(values) & (values != 0), 1, values).astype(values.dtype)
         count = self.most - self.least + 1
@@ -48,6 +50,8 @@ INTEGERS: dict[str, Integers] = {
     "int32": _integers("int32", -(2**31), 2**31 - 1),
     "int64": _integers("int64", -(2**63), 2**63 - 1),
 }
+# All integers: what would be if none wrapped.
+UNBOUNDED = _integers("integer", 0, 0)
 
 
 def holds_integers(array: Any) -> bool:

@@ -146,7 +146,7 @@ class Stepped(Numbers):
         if rule is None:
             return NotImplemented
         result = rule(*alike(operands, fractional=ufunc in FRACTIONAL))
-        return _wrapped(result) if isinstance(result.format, Integers) else result
+        return wrapped(result) if isinstance(result.format, Integers) else result
 
     def operand(self, operand: Any) -> Stepped:
         """Make an operand of numbers: arrays are exact, a Python number is rounded to the format."""
@@ -211,11 +211,11 @@ def _joined(a: Format, b: Format) -> Format:
     return b if isinstance(a, Integers) and (not isinstance(b, Integers) or a.name == "bool") else a
 
 
-def _wrapped(a: Stepped) -> Stepped:
+def wrapped(a: Stepped) -> Stepped:
+    """Results of integers, less what their type does not hold."""
     within = a.format.wrapped  # type: ignore[attr-defined]  # of integers
-    ends = within(a.low), within(a.high)
-    strayed = a.strayed | (a.is_number & (ends[0] != a.low))
-    return Stepped(within(a.value), ends, (a.plus, a.minus, a.nan), strayed, a.reach, a.format, a.loose)
+    ends, kinds = (within(a.low), within(a.high)), (a.plus, a.minus, a.nan)
+    return Stepped(within(a.value), ends, kinds, a.strayed, a.reach, a.format, a.loose)
 
 
 def _number_between(value: Array, low: Array, high: Array, format: Format, strayed: Array) -> Stepped:

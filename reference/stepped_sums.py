@@ -20,9 +20,9 @@ from .dispatch import (
     with_error_of,
 )
 from .formats import FORMATS, Format
-from .integers import INTEGERS, Integers
+from .integers import INTEGERS, UNBOUNDED, Integers
 from .reach import Reach
-from .stepped import DEFAULT, Stepped, alike, in_any_order, settle, stepped
+from .stepped import DEFAULT, Stepped, alike, in_any_order, settle, stepped, wrapped
 
 Along = Callable[[Array], Array]
 
@@ -93,22 +93,29 @@ def _added(
     )  # fmt: skip
 
 
-def _adding(format: Format) -> Format:
-    """The type in which numbers of a format are added."""
-    return INTEGERS["int64"] if isinstance(format, Integers) else FORMATS[format.accumulator]
-
-
 def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
-    a = a.in_format(_adding(a.format)) if isinstance(a.format, Integers) else a
-    along, accumulator = partial(np.sum, axis=axis, keepdims=keepdims), _adding(a.format)
+    if isinstance(a.format, Integers):
+        return _sum_of_integers(a, axis, keepdims)
+    along, accumulator = partial(np.sum, axis=axis, keepdims=keepdims), FORMATS[a.format.accumulator]
     same = accumulator.name == a.format.name
     reach = a.reach.along(axis, keepdims, summed=True) if same else None
     return in_any_order(_added(a, along, accumulator, reach), a.loose and same)
 
 
+def _sum_of_integers(a: Stepped, axis: Any, keepdims: bool) -> Stepped:
+    a = a if a.format == UNBOUNDED else a.in_format(INTEGERS["int64"])
+    added = [np.asarray(np.sum(x, axis=axis, keepdims=keepdims)) for x in (a.value, a.low, a.high)]
+    strayed = np.any(a.strayed, axis=axis, keepdims=keepdims)
+    no = np.zeros_like(strayed)
+    result = Stepped(
+        added[0], (added[1], added[2]), (no, no, no), strayed, Reach.of(np.abs(added[0])), a.format, a.loose
+    )
+    return wrapped(result)
+
+
 def _mean(a: Stepped) -> Stepped:
     # The sum is rounded, or not, and then divided, or multiplied by the rounded reciprocal of the count.
-    accumulator = _adding(a.format)
+    accumulator = FORMATS[a.format.accumulator]
     units = 2 if accumulator.name == a.format.name else 3
     return _added(a, np.sum, accumulator, units=units, parts=a.size)
 
@@ -120,7 +127,7 @@ def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
     smallest = np.full(shape, np.inf, dtype=a.value.dtype)
     np.minimum.at(smallest, index, a.reach.smallest)
     reach = Reach(along(a.reach.largest), smallest)
-    return in_any_order(_added(a, along, _adding(a.format), reach), a.loose)
+    return in_any_order(_added(a, along, FORMATS[a.format.accumulator], reach), a.loose)
 
 
 def _total(*terms: Any) -> Stepped:
@@ -179,7 +186,7 @@ def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
 
 def _accumulated(a: Stepped, steps: Callable[[Stepped], Stepped]) -> Stepped:
     """Steps in the accumulator's format, fused as a kernel likes, and the result rounded."""
-    wide = _adding(a.format)
+    wide = FORMATS[a.format.accumulator]
     result = steps(Stepped.of(a.arrays, wide, True))
     size = np.where(np.isfinite(result.value), np.abs(result.value), 0)
     return settle(

@@ -43,6 +43,7 @@ __all__ = ["DIVERGENCES", "Divergence", "covering", "in_force", "on_record", "re
 # The first that explains a number is the one that counts, so what many numbers follow from comes last.
 DIVERGENCES: tuple[Divergence, ...] = (
     on_cuda.DIVERGENCES
+    + several_dtypes.DIVERGENCES
     + regression.DIVERGENCES
     + classification.DIVERGENCES
     + chunked.DIVERGENCES
@@ -50,7 +51,6 @@ DIVERGENCES: tuple[Divergence, ...] = (
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES
     + sequence.DIVERGENCES
-    + several_dtypes.DIVERGENCES
     + invalid_calls.DIVERGENCES
     + invalid_calls_by_way.DIVERGENCES
     + zero_times_infinity.DIVERGENCES

@@ -194,24 +194,6 @@ class Contract:
 
 
 @dataclass(frozen=True)
-class Promotes:
-    """Torch gives a result of the dtype to which the steps of a formula are promoted.
-
-    Attributes:
-        formulas: by the loss, as of `Computes`.
-    """
-
-    formulas: Mapping[str, Formula]
-
-    def explains(self, mismatch: Mismatch) -> bool:
-        """Whether the problem is that dtype."""
-        if mismatch.observed is not None or not mismatch.problem.startswith("dtype "):
-            return False
-        outcome = given_by(self.formulas.get(mismatch.loss.name, mismatch.loss.oracle), mismatch)
-        return outcome is not None and mismatch.problem.startswith(f"dtype torch.{outcome.format.name} ")
-
-
-@dataclass(frozen=True)
 class AnyOf:
     """Torch does one of several things.
 

@@ -2,18 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
+from reference import FORMATS, Format, Stepped, promoted
+from reference.dispatch import in_type_of
+from reference.integers import INTEGERS, UNBOUNDED, Integers
+from reference.slopes import innermost
+
+from ..losses import LOSSES
 from ..mismatch import Mismatch
 from . import torch_formulas
-from .outcomes import AnyOf, Computes, Contract, Elements, Promotes, Raises, where_it_does_not_stray
+from .outcomes import (
+    AnyOf,
+    Computes,
+    Contract,
+    Elements,
+    Formula,
+    Outcome,
+    Raises,
+    given_by,
+    where_it_does_not_stray,
+)
 from .record import Divergence
 from .torch_formulas import binary as by_torch
 from .witnesses import gradient, value
 
 HINGE, LOGITS, SOFT = "hinge_embedding_loss", "binary_cross_entropy_with_logits", "soft_margin_loss"
-STEPS = {**torch_formulas.OF_LOSSES, HINGE: by_torch.hinge_embedding_loss}
-WRAPPING = {**STEPS, SOFT: by_torch.soft_margin_loss_of_wrapped_labels}
+TRIPLETS = ("triplet_margin_loss", "triplet_margin_with_distance_loss")
+
+# What torch computes step by step, each in the type of its operands.
+STEPS: dict[str, Formula] = {
+    name: torch_formulas.OF_LOSSES.get(name, loss.oracle) for name, loss in LOSSES.items()
+}
+
+
+def _converted(formula: Formula, choose: Callable[[list[Format]], Format], only: type = Format) -> Formula:
+    """A formula whose arguments of some formats are converted first, to one that is chosen."""
+
+    def computed(**given: Any) -> Any:
+        stepped = {name: v for name, v in given.items() if isinstance(innermost(v), Stepped)}
+        formats = {name: innermost(v).format for name, v in stepped.items()}
+        form = choose(list(formats.values()))
+        like = Stepped.of(np.zeros((9, 0)), form, False)
+        wide = {n: in_type_of(v, like) for n, v in stepped.items() if isinstance(formats[n], only)}
+        return formula(**{**given, **wide})
+
+    return computed
+
+
+def _widest(formats: list[Format]) -> Format:
+    floating = [form for form in formats if not isinstance(form, Integers)]
+    return promoted(*floating) if floating else FORMATS["float32"]
+
+
+# The same of integers that do not wrap, and of arguments that all have the widest type.
+WITHOUT_WRAPPING = {
+    name: _converted(formula, lambda formats: UNBOUNDED, Integers) for name, formula in STEPS.items()
+}
+OF_ONE_TYPE = {name: _converted(formula, _widest) for name, formula in STEPS.items()}
+OF_HINGE = {HINGE: by_torch.hinge_embedding_loss}
+WRAPPING = {**STEPS, **OF_HINGE, SOFT: by_torch.soft_margin_loss_of_wrapped_labels}
 
 
 def several_dtypes(mismatch: Mismatch) -> bool:
@@ -22,9 +74,9 @@ def several_dtypes(mismatch: Mismatch) -> bool:
     return len({*case.dtypes.values(), case.format.name}) > 1
 
 
-def unsigned(mismatch: Mismatch) -> bool:
-    """Calls that have an argument without a sign."""
-    return "uint8" in mismatch.case.dtypes.values()
+def of_integers(mismatch: Mismatch) -> bool:
+    """Calls that have an argument of integers."""
+    return not INTEGERS.keys().isdisjoint(mismatch.case.dtypes.values())
 
 
 def empty_bools(mismatch: Mismatch) -> bool:
@@ -38,59 +90,128 @@ def cut_margin(mismatch: Mismatch) -> bool:
     return "int" in mismatch.case.dtype("input") and margin != int(margin)
 
 
+@dataclass(frozen=True)
+class ButNot:
+    """Torch does one thing, where that is not what comes of another, too.
+
+    Attributes:
+        outcome: what it does.
+        other: the other.
+    """
+
+    outcome: Outcome
+    other: Outcome
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which elements only the one explains."""
+        found = self.outcome.explains(mismatch)
+        return np.asarray(found & ~np.asarray(self.other.explains(mismatch))) if np.any(found) else found
+
+
+@dataclass(frozen=True)
+class Promotes:
+    """Torch gives a result of the dtype to which the steps of a formula are promoted.
+
+    Attributes:
+        formulas: by the loss.
+    """
+
+    formulas: Mapping[str, Formula]
+
+    def explains(self, mismatch: Mismatch) -> bool:
+        """Whether the problem is that dtype."""
+        if mismatch.observed is not None or not mismatch.problem.startswith("dtype "):
+            return False
+        outcome = given_by(self.formulas[mismatch.loss.name], mismatch)
+        return outcome is not None and mismatch.problem.startswith(f"dtype torch.{outcome.format.name} ")
+
+
+def _bytes(numbers: str) -> str:
+    """A tensor of uint8 as torch code."""
+    return f"torch.tensor([{numbers}], dtype=torch.uint8)"
+
+
+ONE, ZERO, ONES = "torch.ones(1)", "torch.zeros(1)", "torch.ones(3)"
+DOUBLE, INTEGER = f"{ZERO}.double()", "torch.tensor([0])"
+LOW, HALF, PROBABILITIES = f"{ZERO}.bfloat16()", "torch.full((1,), 0.5).bfloat16()", "torch.eye(1, 2)"
+FAR = "torch.full((1,), 256.0).bfloat16(), torch.full((1,), 0.3).bfloat16()"
+BYTES = ", ".join(map(_bytes, "010"))
+ROWS = f"torch.zeros(3).bfloat16(), {ONES}.bfloat16(), torch.zeros(3)"
+
 DIVERGENCES = (
     Divergence(
-        "wrapped-integers", "accuracy", "corner",
-        Computes(WRAPPING, unsigned, lambda mismatch, outcome: outcome.strayed),
-        "a uint8 is subtracted, negated or multiplied in its own type, where it wraps",
+        "narrow-steps", "accuracy", "convention",
+        ButNot(Computes(WITHOUT_WRAPPING, several_dtypes, where_it_does_not_stray), Computes(OF_ONE_TYPE)),
+        "a step is rounded to the type of its own operands, where other arguments, and the result, are wider: "
+        "the logarithm of a float32 or integer target has the digits of float32, also beside a float64 input",
         (
-            value(f"F.{SOFT}(torch.zeros(1), torch.zeros(1))", 1, 0),
-        *(value(f"F.{loss}(torch.zeros(1), torch.zeros(1))", 1, 0) for loss in torch_formulas.OF_LOSSES if loss != SOFT),
-        value(f"F.{HINGE}(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.margin_ranking_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.smooth_l1_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.gaussian_nll_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
+            value(f"F.l1_loss({FAR}, weight={ONE}, reduction='sum')", 256.0, 255.69922),
+            value(f"F.mse_loss({FAR}, weight={ONE}, reduction='sum')", 65536.0, 65382.09),
+            value(f"F.huber_loss({ONE}.bfloat16(), torch.full((1,), 0.01), weight={ONE})", 0.49023438, 0.49005),
+            value(f"F.cross_entropy(torch.zeros(1, 2).bfloat16(), {PROBABILITIES})", 0.69140625, 0.6931472),
+            value(f"F.linear_cross_entropy(torch.zeros(1, 1).bfloat16(), torch.zeros(2, 1).bfloat16(), "
+                  f"{PROBABILITIES})", 0.69140625, 0.6931472),
+            value(f"F.{LOGITS}({LOW}, {ONE})", 0.69140625, 0.6931472),
+            value(f"F.poisson_nll_loss({ONE}.bfloat16(), {ZERO})", 2.71875, 2.7182817),
+            value(f"F.gaussian_nll_loss({ZERO}, {ZERO}, {HALF})", -0.345703125, -0.3465736),
+            value(f"F.kl_div({ZERO}, {HALF})", -0.345703125, -0.3465736),
+            value("F.cosine_embedding_loss(torch.tensor([1.0, 0.1]).bfloat16(), torch.tensor([1.0, 0.0]), "
+                  "torch.tensor(1))", 0.003883481, 0.0049725),
+            value(f"F.margin_ranking_loss({FAR}, -{ONE})", 256.0, 255.69922),
+            *(value(f"F.{loss}({ROWS})", 2.7343733, 2.7320492) for loss in TRIPLETS),
+            value(f"F.multilabel_soft_margin_loss({LOW}, {ONE})", 0.69140625, 0.6931472),
+            gradient(PROBABILITIES, "F.cross_entropy(torch.zeros(1, 2).bfloat16(), x)", "[0, 0]",
+                     0.69140625, 0.6931472),
         ),
         of=("value", "gradient"),
     ),
     Divergence(
-        f"{HINGE}-integer-margin", "convention", "corner",
-        Computes(STEPS, cut_margin),
-        "beside integers the margin is cut to an integer",
-        (value(f"F.{HINGE}(torch.zeros(1), torch.zeros(1))", 1, 0),),
+        f"{HINGE}-integer-margin", "convention", "corner", Computes(OF_HINGE, cut_margin),
+        "beside an input of integers the margin is cut to an integer",
+        (value(f"F.{HINGE}({INTEGER}, -{ONE}, margin=1.5, reduction='sum')", 1.0, 1.5),),
+    ),
+    Divergence(
+        "wrapped-integers", "accuracy", "corner",
+        ButNot(Computes(WRAPPING, of_integers), Computes(WITHOUT_WRAPPING)),
+        "integers are added, subtracted, multiplied and negated in their own type, in which they wrap: the "
+        "difference of 3 and 5 in uint8 is 254, and the opposite of a label 1 is 255",
+        (
+            value(f"F.l1_loss({_bytes('3')}, {_bytes('5')}, reduction='sum')", 254.0, 2.0),
+            value(f"F.{HINGE}({_bytes('3')}, -{ONE}, reduction='sum')", 254.0, 0.0),
+            value(f"F.{LOGITS}({ZERO}, {ONE}, pos_weight={_bytes('0')})", 177.44568, 0.0),
+            value(f"F.margin_ranking_loss({ONE}, {ZERO}, {_bytes('1')})", 255.0, 0.0),
+            value(f"F.gaussian_nll_loss({_bytes('0')}, {_bytes('20')}, {ONE})", 72.0, 200.0),
+            value(f"F.poisson_nll_loss({_bytes('4')}, {_bytes('80')})", -9.40185, -265.40185),
+            value(f"F.cosine_embedding_loss({_bytes('0, 20')}, torch.ones(2), torch.tensor(1))", -0.1785114,
+                  0.29289322),
+            *(value(f"F.{loss}({BYTES})", 256.0, 2.0) for loss in TRIPLETS),
+            gradient("torch.full((1,), 0.3)", f"F.{SOFT}(x, {_bytes('1')})", "[0]", -1.0, -0.42555748),
+            gradient(ZERO, f"F.margin_ranking_loss(x, {ONE}, {_bytes('1')})", "[0]", 0.0, -1.0),
+        ),
+        of=("value", "gradient"),
     ),
     Divergence(
         "result-dtype", "contract", "convention",
-        AnyOf((Promotes(STEPS), Contract(("dtype torch.bool instead",), empty_bools))),
-        "beside integers the margin is cut to an integer",
+        AnyOf((Promotes({**STEPS, **OF_HINGE}), Contract(("dtype torch.bool instead",), empty_bools))),
+        "the dtype of the result is that to which the steps are promoted, not the arguments: a function of "
+        "integers is float32, also beside half precision; a target that is only compared does not count; and "
+        f"{LOGITS} computes in place of its target, in the type of which the result is",
         (
-        *(value(f"F.{loss}(torch.zeros(1), torch.zeros(1))", 1, 0) for loss in torch_formulas.OF_LOSSES),
-        value(f"F.{HINGE}(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.margin_ranking_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.smooth_l1_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.gaussian_nll_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
+            value(f"F.huber_loss({LOW}, {DOUBLE}, weight={ONE}).element_size()", 4, 8),
+            value(f"F.{LOGITS}({DOUBLE}, {ZERO}).element_size()", 4, 8),
+            value(f"F.{HINGE}({INTEGER}, {ONE}, reduction='sum').element_size()", 8, 4),
+            value(f"F.poisson_nll_loss({INTEGER}, {LOW}).element_size()", 4, 2),
+            value(f"F.gaussian_nll_loss({INTEGER}, {LOW}, 1.0).element_size()", 4, 2),
+            value(f"F.cosine_embedding_loss({INTEGER}, {LOW}, torch.tensor(1)).element_size()", 4, 2),
+            *(value(f"F.{loss}({INTEGER}, {INTEGER}, {LOW}).element_size()", 4, 2) for loss in TRIPLETS),
+            value("F.multilabel_margin_loss(torch.ones(0, 1).bool(), torch.ones(0, 1).long()).element_size()",
+                  1, 4),
         ),
     ),
     Divergence(
-        f"{SOFT}-bool-backward", "error", "corner",
-        Raises(("RuntimeError",), ("on a bool tensor",)),
-        "going back negates the target, which torch refuses to do to bools; the forward call takes them",
-        (gradient("torch.zeros(1)", f"F.{SOFT}(x, torch.tensor([True]))", "[0]", "RuntimeError", -0.5),),
+        f"{SOFT}-bool-backward", "error", "corner", Raises(("RuntimeError",), ("on a bool tensor",), of_integers),
+        "the forward call takes a target of bools; going back negates it, which torch refuses",
+        (gradient(ZERO, f"F.{SOFT}(x, torch.tensor([True]))", "[0]", "RuntimeError", -0.5),),
         of=("gradient",),
-    ),
-    Divergence(
-        "narrow-steps", "accuracy", "convention",
-        Computes(STEPS, several_dtypes, where_it_does_not_stray),
-        "each step is rounded to the type of its operands, though others, and the result, are of a wider one: "
-        "the logarithm of a float32 target beside a float64 input has the digits of float32, as has that of "
-        "an integer",
-        (
-        *(value(f"F.{loss}(torch.zeros(1), torch.zeros(1))", 1, 0) for loss in torch_formulas.OF_LOSSES),
-        value(f"F.{HINGE}(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.margin_ranking_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.smooth_l1_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        value(f"F.gaussian_nll_loss(torch.zeros(1), torch.zeros(1))", 1, 0),
-        ),
-        of=("value", "gradient"),
     ),
 )  # fmt: skip

@@ -103,7 +103,9 @@ def binary_cross_entropy_with_logits(
     def otherwise() -> Any:
         right = with_pull(lambda x: softplus(x), lambda c, x, y: c * _sigmoid(x), x, elementwise=True)
         wrong = with_pull(lambda x: softplus(-x), lambda c, x, y: c * (_sigmoid(x) - 1), x, elementwise=True)
-        return in_type_of((y if pos_weight is None else pos_weight * y) * wrong + (1 - y) * right, y)
+        narrow = pos_weight is not None or reduction != "none"
+        z = with_pull(lambda y: y, lambda c, y, _: in_type_of(c, x), y) if narrow else y
+        return in_type_of((z if pos_weight is None else pos_weight * z) * wrong + (1 - z) * right, y)
 
     loss = with_derivative_of(value, otherwise)
     return reduce(loss if weight is None else in_type_of(weight * loss, loss), reduction)
