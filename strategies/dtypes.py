@@ -90,7 +90,7 @@ def _as_integers(array: Array, dtype: str, format: Format, declared: Tensor) -> 
         values = format.nearest(np.clip(values, least, most))
         if np.all(declared.range.holds(values)):  # type: ignore[union-attr]  # it is no set of indices
             return chosen, values
-    return "int64", whole
+    return "int64", np.clip(whole, -limit, limit)
 
 
 @st.composite

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from reference import FORMATS, Format, Stepped, promoted
-from reference.dispatch import in_type_of
+from reference import Stepped
 from reference.integers import INTEGERS, UNBOUNDED, Integers
-from reference.slopes import innermost
 
 from ..losses import LOSSES
-from ..mismatch import Mismatch
+from ..mismatch import GradientMismatch, Mismatch
 from . import torch_formulas
 from .outcomes import (
     AnyOf,
@@ -25,7 +23,7 @@ from .outcomes import (
     Outcome,
     Raises,
     given_by,
-    where_it_does_not_stray,
+    where_it_strays,
 )
 from .record import Divergence
 from .torch_formulas import binary as by_torch
@@ -40,32 +38,37 @@ STEPS: dict[str, Formula] = {
 }
 
 
-def _converted(formula: Formula, choose: Callable[[list[Format]], Format], only: type = Format) -> Formula:
-    """A formula whose arguments of some formats are converted first, to one that is chosen."""
+def _expanded(formula: Formula) -> Formula:
+    """A formula whose input and target are expanded first, so that gradients are added up in their type."""
 
-    def computed(**given: Any) -> Any:
-        stepped = {name: v for name, v in given.items() if isinstance(innermost(v), Stepped)}
-        formats = {name: innermost(v).format for name, v in stepped.items()}
-        form = choose(list(formats.values()))
-        like = Stepped.of(np.zeros((9, 0)), form, False)
-        wide = {n: in_type_of(v, like) for n, v in stepped.items() if isinstance(formats[n], only)}
-        return formula(**{**given, **wide})
+    def computed(input: Any, target: Any, **given: Any) -> Any:
+        shape = np.broadcast_shapes(input.shape, target.shape)
+        return formula(np.broadcast_to(input, shape), np.broadcast_to(target, shape), **given)
 
     return computed
 
 
-def _widest(formats: list[Format]) -> Format:
-    floating = [form for form in formats if not isinstance(form, Integers)]
-    return promoted(*floating) if floating else FORMATS["float32"]
+for _name in ("l1_loss", "mse_loss", "smooth_l1_loss", "huber_loss"):
+    STEPS[_name] = _expanded(STEPS[_name])
+STEPS[SOFT] = by_torch.soft_margin_loss_in_place
 
 
-# The same of integers that do not wrap, and of arguments that all have the widest type.
-WITHOUT_WRAPPING = {
-    name: _converted(formula, lambda formats: UNBOUNDED, Integers) for name, formula in STEPS.items()
-}
-OF_ONE_TYPE = {name: _converted(formula, _widest) for name, formula in STEPS.items()}
-OF_HINGE = {HINGE: by_torch.hinge_embedding_loss}
-WRAPPING = {**STEPS, **OF_HINGE, SOFT: by_torch.soft_margin_loss_of_wrapped_labels}
+def _unbounded(formula: Formula) -> Formula:
+    """A formula of integers that do not wrap."""
+
+    def computed(**given: Any) -> Any:
+        wide = {
+            name: v.in_format(UNBOUNDED) if isinstance(v, Stepped) and isinstance(v.format, Integers) else v
+            for name, v in given.items()
+        }
+        return formula(**wide)
+
+    return computed
+
+
+WITHOUT_WRAPPING: dict[str, Formula] = {name: _unbounded(formula) for name, formula in STEPS.items()}
+OF_HINGE: dict[str, Formula] = {HINGE: by_torch.hinge_embedding_loss}
+WRAPPING = {**STEPS, **OF_HINGE}
 
 
 def several_dtypes(mismatch: Mismatch) -> bool:
@@ -79,15 +82,34 @@ def of_integers(mismatch: Mismatch) -> bool:
     return not INTEGERS.keys().isdisjoint(mismatch.case.dtypes.values())
 
 
-def empty_bools(mismatch: Mismatch) -> bool:
-    """Calls of bools that have no element."""
-    return mismatch.case.dtype("input") == "bool" and not mismatch.case.arguments["input"].size
+def empty(mismatch: Mismatch) -> bool:
+    """Calls of integers that have no element, whose result has the dtype of the input."""
+    case = mismatch.case
+    if "input" not in case.arguments:
+        return False
+    named = mismatch.problem.startswith(f"dtype torch.{case.dtype('input')} ")
+    return named and not case.arguments["input"].size
 
 
 def cut_margin(mismatch: Mismatch) -> bool:
     """Calls of integers with a margin that is none."""
     margin = mismatch.case.arguments.get("margin", 1.0)
     return "int" in mismatch.case.dtype("input") and margin != int(margin)
+
+
+@dataclass(frozen=True)
+class OfOneType:
+    """What an outcome says of the same call with all numbers in the type of the result."""
+
+    outcome: Outcome
+
+    def explains(self, mismatch: Mismatch) -> Elements:
+        """Which elements that explains."""
+        if isinstance(mismatch, GradientMismatch) and mismatch.differentiation:
+            example = mismatch.differentiation
+            same = replace(example, case=replace(example.case, dtypes={}))
+            mismatch = replace(mismatch, differentiation=same)
+        return self.outcome.explains(replace(mismatch, case=replace(mismatch.case, dtypes={})))
 
 
 @dataclass(frozen=True)
@@ -126,6 +148,13 @@ class Promotes:
         return outcome is not None and mismatch.problem.startswith(f"dtype torch.{outcome.format.name} ")
 
 
+# What is on record of calls of one type.
+OTHERWISE = AnyOf((
+    ButNot(OfOneType(Computes(torch_formulas.OF_LOSSES)), OfOneType(Computes())),
+    OfOneType(Computes(torch_formulas.OF_LOSSES, where=where_it_strays)),
+))  # fmt: skip
+
+
 def _bytes(numbers: str) -> str:
     """A tensor of uint8 as torch code."""
     return f"torch.tensor([{numbers}], dtype=torch.uint8)"
@@ -141,13 +170,14 @@ ROWS = f"torch.zeros(3).bfloat16(), {ONES}.bfloat16(), torch.zeros(3)"
 DIVERGENCES = (
     Divergence(
         "narrow-steps", "accuracy", "convention",
-        ButNot(Computes(WITHOUT_WRAPPING, several_dtypes, where_it_does_not_stray), Computes(OF_ONE_TYPE)),
-        "a step is rounded to the type of its own operands, where other arguments, and the result, are wider: "
-        "the logarithm of a float32 or integer target has the digits of float32, also beside a float64 input",
+        ButNot(Computes(WITHOUT_WRAPPING, several_dtypes), OTHERWISE),
+        "a step is rounded to the type of its own operands, where others, and the result, are wider: the "
+        "logarithm of a float32 or integer target has the digits of float32, also beside a float64 input",
         (
             value(f"F.l1_loss({FAR}, weight={ONE}, reduction='sum')", 256.0, 255.69922),
             value(f"F.mse_loss({FAR}, weight={ONE}, reduction='sum')", 65536.0, 65382.09),
-            value(f"F.huber_loss({ONE}.bfloat16(), torch.full((1,), 0.01), weight={ONE})", 0.49023438, 0.49005),
+            value(f"F.huber_loss({ONE}.bfloat16(), torch.full((1,), 0.01), weight={ONE})", 0.49023438,
+                  0.49005),
             value(f"F.cross_entropy(torch.zeros(1, 2).bfloat16(), {PROBABILITIES})", 0.69140625, 0.6931472),
             value(f"F.linear_cross_entropy(torch.zeros(1, 1).bfloat16(), torch.zeros(2, 1).bfloat16(), "
                   f"{PROBABILITIES})", 0.69140625, 0.6931472),
@@ -177,6 +207,7 @@ DIVERGENCES = (
         "difference of 3 and 5 in uint8 is 254, and the opposite of a label 1 is 255",
         (
             value(f"F.l1_loss({_bytes('3')}, {_bytes('5')}, reduction='sum')", 254.0, 2.0),
+            value(f"F.smooth_l1_loss({_bytes('3')}, {_bytes('5')}, beta=0.0, reduction='sum')", 254.0, 2.0),
             value(f"F.{HINGE}({_bytes('3')}, -{ONE}, reduction='sum')", 254.0, 0.0),
             value(f"F.{LOGITS}({ZERO}, {ONE}, pos_weight={_bytes('0')})", 177.44568, 0.0),
             value(f"F.margin_ranking_loss({ONE}, {ZERO}, {_bytes('1')})", 255.0, 0.0),
@@ -192,10 +223,10 @@ DIVERGENCES = (
     ),
     Divergence(
         "result-dtype", "contract", "convention",
-        AnyOf((Promotes({**STEPS, **OF_HINGE}), Contract(("dtype torch.bool instead",), empty_bools))),
+        AnyOf((Promotes({**STEPS, **OF_HINGE}), Contract(("dtype ",), empty))),
         "the dtype of the result is that to which the steps are promoted, not the arguments: a function of "
         "integers is float32, also beside half precision; a target that is only compared does not count; and "
-        f"{LOGITS} computes in place of its target, in the type of which the result is",
+        f"{LOGITS} computes in place of its target; an empty batch of integers has a result of theirs",
         (
             value(f"F.huber_loss({LOW}, {DOUBLE}, weight={ONE}).element_size()", 4, 8),
             value(f"F.{LOGITS}({DOUBLE}, {ZERO}).element_size()", 4, 8),
@@ -204,12 +235,15 @@ DIVERGENCES = (
             value(f"F.gaussian_nll_loss({INTEGER}, {LOW}, 1.0).element_size()", 4, 2),
             value(f"F.cosine_embedding_loss({INTEGER}, {LOW}, torch.tensor(1)).element_size()", 4, 2),
             *(value(f"F.{loss}({INTEGER}, {INTEGER}, {LOW}).element_size()", 4, 2) for loss in TRIPLETS),
+            value(f"F.multi_margin_loss({INTEGER}[:0, None], {INTEGER}[:0], weight={ONE}).element_size()",
+                  8, 4),
             value("F.multilabel_margin_loss(torch.ones(0, 1).bool(), torch.ones(0, 1).long()).element_size()",
                   1, 4),
         ),
     ),
     Divergence(
-        f"{SOFT}-bool-backward", "error", "corner", Raises(("RuntimeError",), ("on a bool tensor",), of_integers),
+        f"{SOFT}-bool-backward", "error", "corner",
+        Raises(("RuntimeError",), ("on a bool tensor",), of_integers),
         "the forward call takes a target of bools; going back negates it, which torch refuses",
         (gradient(ZERO, f"F.{SOFT}(x, torch.tensor([True]))", "[0]", "RuntimeError", -0.5),),
         of=("gradient",),

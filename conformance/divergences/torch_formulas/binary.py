@@ -104,7 +104,7 @@ def binary_cross_entropy_with_logits(
         right = with_pull(lambda x: softplus(x), lambda c, x, y: c * _sigmoid(x), x, elementwise=True)
         wrong = with_pull(lambda x: softplus(-x), lambda c, x, y: c * (_sigmoid(x) - 1), x, elementwise=True)
         narrow = pos_weight is not None or reduction != "none"
-        z = with_pull(lambda y: y, lambda c, y, _: in_type_of(c, x), y) if narrow else y
+        z = with_pull(lambda y: y, lambda c, y, _: 1.0 * in_type_of(c, x), y) if narrow else y
         return in_type_of((z if pos_weight is None else pos_weight * z) * wrong + (1 - z) * right, y)
 
     loss = with_derivative_of(value, otherwise)
@@ -159,21 +159,26 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return reduce(with_pull(lambda x: np.log1p(np.exp(x)), pull, exponent, elementwise=True), reduction)
 
 
-def soft_margin_loss_of_wrapped_labels(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Logistic loss with the derivative -y z / (1 + z), z = exp((-y) x), in which -1 is no unsigned integer.
+def soft_margin_loss_in_place(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Logistic loss in the type of its input, with the derivative -y z / (1 + z), z = exp((-y) x).
 
-    Source: soft_margin_loss_backward, aten/src/ATen/native/Loss.cpp.
+    Of unsigned integers -y is none; y z has the type of the input.
+
+    Source: soft_margin_loss and soft_margin_loss_backward, aten/src/ATen/native/Loss.cpp.
     """
 
     def pull(c: Any, x: Any, y: Any) -> Any:
         z = np.exp(-target * x)
-        return -(c * (target * z / (z + 1)))
+        return -(c * in_type_of(in_type_of(target * z, x) / (z + 1), x))
 
-    return reduce(with_pull(lambda x: np.log1p(np.exp(-x * target)), pull, input, elementwise=True), reduction)
+    def formula(x: Any) -> Any:
+        return np.log1p(np.exp(in_type_of(-x * target, x)))
+
+    return reduce(with_pull(formula, pull, input, elementwise=True), reduction)
 
 
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
-    """Hinge whose margin has the type of its input. Source: the operator - in aten/src/ATen/TensorOperators.h."""
+    """Hinge whose margin has the type of its input. Source: operator -, aten/src/ATen/TensorOperators.h."""
     margin = int(margin) if holds_integers(input) else margin
     return reduce(np.where(target == 1, input, np.maximum(margin - input, 0)), reduction)
 

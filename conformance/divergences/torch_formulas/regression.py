@@ -35,7 +35,7 @@ def _averaged(loss: Any, reduction: str, weight: Any) -> Array:
 def huber_loss(
     input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Array:
-    """Huber whose linear branch is taken at infinity, whatever delta. Without its weight it has the input's type.
+    """Huber whose linear branch is taken at infinity, whatever delta; unweighted it has the input's type.
 
     Source: aten/src/ATen/native/cpu/BinaryOpsKernel.cpp.
     """
