@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from reference import Array, Complex, Format, Tracked, tracked, weights_as_masks
+from reference import FORMATS, Array, Complex, Format, Tracked, stepped, tracked, weights_as_masks
+from reference.integers import INTEGERS
 from strategies import Case, Distance, is_real
 
 from .chunked import chunking_of
@@ -50,26 +51,24 @@ def conforms_as_masked(loss: Loss, case: Case, observed: Array, expected: Tracke
 def oracle_arguments(case: Case, numbers: Numbering = tracked) -> dict[str, Any]:
     """The arguments of a case as the oracle takes them: real and complex arrays as `numbers` of its format.
 
-    Options that choose how a loss is computed say at most in what type sums are accumulated.
+    Options that choose how a loss is computed say at most in what type sums are accumulated. Numbers that
+    follow every step are in the types in which they are passed.
     """
     chunking = chunking_of(case)
     form = replace(case.format, accumulator=chunking.accumulator(case.format)) if chunking else case.format
 
-    def argument(value: Any) -> Any:
+    def argument(name: str, value: Any) -> Any:
         if isinstance(value, Distance):
             return value.formula
         if isinstance(value, np.ndarray) and value.dtype.kind == "c":
             return Complex(numbers(np.stack([value.real, value.imag], -1), form))
-        # A number option is the number that it holds, whatever its type.
-        return (
-            numbers(value, form)
-            if is_real(value)
-            else value.item()
-            if isinstance(value, np.generic)
-            else value
-        )
+        if numbers is stepped and is_real(value) and case.dtype(name) != form.name:
+            return stepped(value, {**FORMATS, **INTEGERS}[case.dtype(name)])
+        if isinstance(value, np.generic):
+            return value.item()  # a number option is the number that it holds, whatever its type
+        return numbers(value, form) if is_real(value) else value
 
-    return {name: argument(value) for name, value in case.computed.items()}
+    return {name: argument(name, value) for name, value in case.computed.items()}
 
 
 def elements_of(case: Case) -> int:

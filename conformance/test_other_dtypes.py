@@ -17,19 +17,19 @@ from strategies import DTYPES, Differentiation, differentiations, takes
 
 from .cells import Cell, run_drawn
 from .differentiating import Expected, expect_derivatives
+from .dividing import settled
 from .evidence import KIND, RESULT, SHAPE, Evidence, Problem, raises
 from .foreign import UnfitError, check_dense, check_tensor, message_of
 from .implementation import refusable, under_test
-from .judging import Worst, conforms_as_masked, expect
+from .judging import Worst, expect
 from .losses import Loss
 from .mismatch import GradientMismatch, Mismatch
 from .running import Arguments, arguments, to_numpy
 from .tally import Tally
 from .verdict import check_numbers, excuse
 
-# The kinds of `DTYPES` that are tested. What torch does otherwise with integers and with several formats is
-# not on record yet.
-KINDS = ("complex",)
+# The kinds of `DTYPES` that are tested.
+KINDS = ("integers", "formats", "complex")
 # A cell has all reductions of a loss, and it is the dtypes that matter.
 FEWER = 4
 # What tells a caller that a dtype is not supported. NotImplementedError is a RuntimeError.
@@ -92,7 +92,6 @@ def check_dtypes(cell: Cell, example: Differentiation, tally: Tally) -> None:
         text = f"dtype {result.dtype} instead of {' or '.join(map(str, allowed))}"
         shows = Evidence(("got.dtype",))
         excuse(Mismatch(cell.loss, case, cell.device, "functional", text, shows=shows), tally)
-        return
     if name in FORMATS:  # it is rounded to
         case = replace(case, format=FORMATS[name])
         example = replace(example, case=case)
@@ -106,7 +105,7 @@ def check_dtypes(cell: Cell, example: Differentiation, tally: Tally) -> None:
         text = "a value outside the derived bound"
         return Mismatch(cell.loss, case, cell.device, "functional", text, worst, got)
 
-    check_numbers(got, expected, tell, tally, conforms_as_masked(cell.loss, case, got, expected))
+    check_numbers(got, expected, tell, tally, settled(cell.loss, case, got, expected))
     _check_gradients(cell, example, tally)
 
 

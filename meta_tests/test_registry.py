@@ -33,10 +33,12 @@ from conformance.running import to_numpy
 from conformance.tally import Tally
 from conformance.test_divergences import run
 from conformance.test_gradient import check_gradient
+from conformance.test_other_dtypes import DtypeCell, check_dtypes
 from conformance.test_second_derivative import check_second
 from conformance.test_value import check_value, find_mismatch
-from reference import FORMATS, Array, Tracked
+from reference import FORMATS, Array, Tracked, promoted
 from strategies import Case, Chunking, Differentiation, differentiations, with_infinities
+from strategies.dtypes import numbers_of
 
 OF_NUMBERS = [
     showing
@@ -64,12 +66,15 @@ class Witnessed:
 
     def case(self, loss: str) -> Case:
         """The call as a case."""
-        form = next(str(v.dtype) for v in self.given.values() if torch.is_tensor(v) and v.is_floating_point())
-        return Case(
-            loss,
-            FORMATS[form.removeprefix("torch.")],
-            {name: _of_case(v) for name, v in self.given.items()},
-        )
+        held = {n: str(v.dtype).removeprefix("torch.") for n, v in self.given.items() if torch.is_tensor(v)}
+        formats = [FORMATS[name] for name in held.values() if name in FORMATS]
+        form = promoted(*formats) if formats else FORMATS["float32"]
+        case = Case(loss, form, {name: _of_case(v) for name, v in self.given.items()})
+        dtypes = {name: held[name] for name in numbers_of(case) if not held[name].startswith("complex")}
+        if {*dtypes.values()} <= {form.name}:
+            return case
+        numbers = {name: case.arguments[name].astype(np.float64) for name in dtypes}
+        return replace(case.replacing(**numbers), dtypes=dtypes)
 
 
 def _of_case(value: Any) -> Any:
@@ -120,6 +125,8 @@ def mismatch_of(showing: Showing, seen: Witnessed) -> Mismatch | None:
     """The mismatch that the suite's own tests would find in a witness."""
     loss, case = LOSSES[showing.loss], seen.case(showing.loss)
     cell = Cell(loss, case.arguments.get("reduction", "mean"), case.format, "cpu")
+    if case.dtypes:
+        return mismatch_of_dtypes(showing, seen, case)
     if showing.of == "value":
         return find_mismatch(cell, case)
     one = np.ones(1)
@@ -141,6 +148,21 @@ def mismatch_of(showing: Showing, seen: Witnessed) -> Mismatch | None:
     if not twice:
         return GradientMismatch(*common, name, example, expected.upstream, truth)
     return SecondMismatch(*common, by, example, expected.upstream, truth, expected.tangents)
+
+
+def mismatch_of_dtypes(showing: Showing, seen: Witnessed, case: Case) -> Mismatch | None:
+    """The first mismatch of the property shown that the test of other dtypes finds, whatever is on record."""
+    found: list[Mismatch] = []
+    upstream = np.ones(1) if seen.upstream is None else seen.upstream.reshape(-1)
+    cell = DtypeCell(LOSSES[showing.loss], "mean", case.format, "cpu", "integers")
+    names = LOSSES[showing.loss].variables(case)
+    left_out = sum(2**i for i, name in enumerate(names) if name not in seen.variables)
+    of_dtype = showing.record.kind == "contract"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verdict, "covering", lambda m: found.append(m) or (showing.record, np.True_))
+        check_dtypes(cell, Differentiation(case, upstream, np.ones(1), left_out), Tally())
+    shown = (m for m in found if m.of == showing.of and m.problem.startswith("dtype ") == of_dtype)
+    return next(shown, None)
 
 
 def observed(
@@ -185,6 +207,10 @@ def test_record_claims_the_truth_of_the_oracle(showing: Showing, monkeypatch: py
     else:
         truth = np.asarray(expect(mismatch.loss, mismatch.case).value, dtype=np.float64)
     claimed = showing.witness.truth
+    if mismatch.problem.startswith("dtype "):  # of how many bytes a number should be
+        documented = mismatch.problem.partition(" instead of torch.")[2].split()[0]
+        assert claimed == getattr(torch, documented).itemsize
+        return
     assert any(near(float(number), claimed) for number in truth.ravel()) or near(float(truth.sum()), claimed)
 
 

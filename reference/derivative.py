@@ -24,6 +24,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .dispatch import (
     Array,
     Numbers,
+    in_type_of,
     number,
     product,
     scatter,
@@ -107,7 +108,8 @@ def gradients(output: Variable, upstream: Any, variables: Sequence[Variable]) ->
         # In which order contributions are added is not documented.
         adjoint = adjoints[variable.born] = total(*contributions[variable.born])
         for parent, pull in variable.pulls:
-            contributions.setdefault(parent.born, []).append(pull(adjoint))
+            # A gradient has the type of what it is by.
+            contributions.setdefault(parent.born, []).append(in_type_of(pull(adjoint), parent.value))
     return [adjoints[v.born] if v.born in adjoints else _zeros(v.value) for v in variables]
 
 
@@ -228,6 +230,11 @@ def _expand_dims(a: Variable, axis: Any) -> Variable:
     return _linear(a, np.expand_dims(a.value, axis), lambda c: np.reshape(c, a.shape))
 
 
+def _in_type_of(a: Variable, like: Any) -> Variable:
+    value = in_type_of(a.value, like)
+    return a if value is a.value else _linear(a, value, lambda c: c)
+
+
 def _number(value: Any, like: Variable) -> Any:
     return number(value, like.value)
 
@@ -298,6 +305,7 @@ Variable.functions = {
     np.broadcast_to: _broadcast_to,
     np.reshape: _reshape,
     np.expand_dims: _expand_dims,
+    in_type_of: _in_type_of,
     number: _number,
     total: _total,
     product: _product,

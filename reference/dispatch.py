@@ -125,6 +125,19 @@ def number(value: Any, like: Any) -> Any:
     return np.asarray(value, dtype=like.dtype)
 
 
+def in_type_of(value: Any, like: Any) -> Any:
+    """An array in the type of another, as of an operation in place, or of a gradient.
+
+    Only numbers that know every step are of a type.
+    """
+    rule = value.functions.get(in_type_of) if isinstance(value, Numbers) else None
+    if rule is None:
+        return value
+    while isinstance(like, Numbers) and like.rank:
+        like = like.value
+    return rule(value, like)
+
+
 def total(*terms: Any) -> Any:
     """Sum of a few terms that broadcast, added in no particular order: the bound holds for every order."""
     if len(terms) == 1:

@@ -15,17 +15,22 @@ Source: IEEE 754-2019, sections 6.1 to 6.3 and 7; interval arithmetic as in IEEE
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .dispatch import Array, Numbers
-from .formats import Format
+from .formats import FORMATS, Format, promoted
+from .integers import INTEGERS, Integers
 from .reach import Reach
 
 # Partial products and sums of sizes just below the largest number may overflow as they are rounded.
 NEARLY = 0.99
+# The type of what integers have no result of: torch's default dtype.
+DEFAULT = FORMATS["float32"]
+FRACTIONAL = (np.divide, np.sqrt, np.exp, np.log, np.log1p, np.power, np.hypot)
 
 
 class Stepped(Numbers):
@@ -138,7 +143,10 @@ class Stepped(Numbers):
     def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
         """The result of a ufunc, or NotImplemented where there is no rule for it."""
         rule = self.ufuncs.get(ufunc)
-        return NotImplemented if rule is None else rule(*(self.operand(operand) for operand in operands))
+        if rule is None:
+            return NotImplemented
+        result = rule(*alike(operands, fractional=ufunc in FRACTIONAL))
+        return wrapped(result) if isinstance(result.format, Integers) else result
 
     def operand(self, operand: Any) -> Stepped:
         """Make an operand of numbers: arrays are exact, a Python number is rounded to the format."""
@@ -146,6 +154,17 @@ class Stepped(Numbers):
             return operand
         exact = isinstance(operand, np.ndarray)
         return stepped(operand if exact else self.format.nearest(operand), self.format)
+
+    def in_format(self, format: Format) -> Stepped:
+        """The same numbers in another format, rounded where that does not have them."""
+        if format == self.format:
+            return self
+        arrays = [x.astype(format.wide) if x.dtype.kind == "f" else x for x in self.arrays]
+        a = Stepped.of(arrays, format, self.loose)
+        if not isinstance(self.format, Integers) and promoted(self.format, format) == format:
+            return a
+        ends, kinds = (a.low, a.high), (a.plus, a.minus, a.nan)
+        return settle(a.value, ends, kinds, a.strayed, a.reach, format, loose=a.loose)
 
 
 def stepped(array: npt.ArrayLike, format: Format) -> Stepped:
@@ -157,6 +176,48 @@ def stepped(array: npt.ArrayLike, format: Format) -> Stepped:
     return Stepped(value, ends, kinds, nothing, Reach.of(np.abs(value)), format)
 
 
+def alike(operands: Sequence[Any], *, fractional: bool = False) -> list[Stepped]:
+    """Operands of one step in the type to which torch promotes them.
+
+    Args:
+        operands: at least one of them `Stepped`.
+        fractional: whether the step has no integer results, so that integers become floating-point numbers.
+
+    Source: the documentation of torch.result_type. A number, and a tensor without axes beside one with axes,
+    counts only where it is of a higher category.
+    """
+    given = [operand for operand in operands if isinstance(operand, Stepped)]
+    form = given[0].format
+    if any(isinstance(a.format, Integers) or a.format != form for a in given):
+        ranked = [[a.format for a in given if a.ndim], [a.format for a in given if not a.ndim]]
+        ranked.append([DEFAULT] * (fractional or any(isinstance(x, float) for x in operands)))
+        form = reduce(_joined, (reduce(_promoted, formats) for formats in ranked if formats))
+    home = given[0].in_format(form)
+    found: dict[int, Stepped] = {}  # a factor of itself stays the same object
+    for operand in operands:
+        numbers = operand.in_format(form) if isinstance(operand, Stepped) else home.operand(operand)
+        found.setdefault(id(operand), numbers)
+    return [found[id(operand)] for operand in operands]
+
+
+def _promoted(a: Format, b: Format) -> Format:
+    if isinstance(a, Integers) and isinstance(b, Integers):
+        return a if a == b else INTEGERS[np.promote_types(a.name, b.name).name]
+    return b if isinstance(a, Integers) else a if isinstance(b, Integers) else promoted(a, b)
+
+
+def _joined(a: Format, b: Format) -> Format:
+    """The type of tensors of one type with axes, beside some of another without."""
+    return b if isinstance(a, Integers) and (not isinstance(b, Integers) or a.name == "bool") else a
+
+
+def wrapped(a: Stepped) -> Stepped:
+    """Results of integers, less what their type does not hold."""
+    within = a.format.wrapped  # type: ignore[attr-defined]  # of integers
+    ends, kinds = (within(a.low), within(a.high)), (a.plus, a.minus, a.nan)
+    return Stepped(within(a.value), ends, kinds, a.strayed, a.reach, a.format, a.loose)
+
+
 def _number_between(value: Array, low: Array, high: Array, format: Format, strayed: Array) -> Stepped:
     nothing = np.zeros(value.shape, dtype=bool)
     size = np.maximum(np.abs(low), np.abs(high))
@@ -164,6 +225,8 @@ def _number_between(value: Array, low: Array, high: Array, format: Format, stray
 
 
 def _rounded(value: Array, format: Format) -> Array:
+    if isinstance(format, Integers):
+        return value
     if format.name == "bfloat16":
         return format.nearest(value).astype(value.dtype)
     with np.errstate(over="ignore"):

@@ -11,6 +11,7 @@ import numpy as np
 from .dispatch import (
     Array,
     accumulated,
+    in_type_of,
     number,
     product,
     scatter,
@@ -19,8 +20,9 @@ from .dispatch import (
     with_error_of,
 )
 from .formats import FORMATS, Format
+from .integers import INTEGERS, UNBOUNDED, Integers
 from .reach import Reach
-from .stepped import Stepped, in_any_order, settle
+from .stepped import DEFAULT, Stepped, alike, in_any_order, settle, stepped, wrapped
 
 Along = Callable[[Array], Array]
 
@@ -92,10 +94,23 @@ def _added(
 
 
 def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
+    if isinstance(a.format, Integers):
+        return _sum_of_integers(a, axis, keepdims)
     along, accumulator = partial(np.sum, axis=axis, keepdims=keepdims), FORMATS[a.format.accumulator]
     same = accumulator.name == a.format.name
     reach = a.reach.along(axis, keepdims, summed=True) if same else None
     return in_any_order(_added(a, along, accumulator, reach), a.loose and same)
+
+
+def _sum_of_integers(a: Stepped, axis: Any, keepdims: bool) -> Stepped:
+    a = a if a.format == UNBOUNDED else a.in_format(INTEGERS["int64"])
+    added = [np.asarray(np.sum(x, axis=axis, keepdims=keepdims)) for x in (a.value, a.low, a.high)]
+    strayed = np.any(a.strayed, axis=axis, keepdims=keepdims)
+    no = np.zeros_like(strayed)
+    result = Stepped(
+        added[0], (added[1], added[2]), (no, no, no), strayed, Reach.of(np.abs(added[0])), a.format, a.loose
+    )
+    return wrapped(result)
 
 
 def _mean(a: Stepped) -> Stepped:
@@ -116,8 +131,8 @@ def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
 
 
 def _total(*terms: Any) -> Stepped:
-    home = next(term for term in terms if isinstance(term, Stepped))
-    parts = [home.operand(term) for term in terms]
+    parts = alike(terms)
+    home = parts[0]
     shape = np.broadcast_shapes(*(part.shape for part in parts))
     stacked = _concatenate([part.each(np.broadcast_to, (1, *shape)) for part in parts])
     reach = reduce(Reach.plus, [part.reach for part in parts])
@@ -126,8 +141,8 @@ def _total(*terms: Any) -> Stepped:
 
 
 def _product(*factors: Any) -> Stepped:
-    home = next(factor for factor in factors if isinstance(factor, Stepped))
-    parts = [home.operand(factor) for factor in factors]
+    parts = alike(factors)
+    home = parts[0]
     opened: list[Any] = [part.in_open_order() for part in parts]
     result = reduce(np.multiply, opened)
     loose = any(part.loose for part in parts)
@@ -155,15 +170,15 @@ def _max(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
 
 
 def _where(condition: Array, a: Any, b: Any) -> Stepped:
-    home = a if isinstance(a, Stepped) else b
-    a, b = home.operand(a), home.operand(b)
+    a, b = alike([a, b])
+    home = a
     chosen = (np.where(condition, *pair) for pair in zip(a.arrays, b.arrays))
     return Stepped.of(chosen, home.format, a.loose or b.loose)
 
 
 def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
-    home = next(array for array in arrays if isinstance(array, Stepped))
-    parts = [home.operand(array) for array in arrays]
+    parts = alike(arrays)
+    home = parts[0]
     groups = zip(*(part.arrays for part in parts))
     loose = any(part.loose for part in parts)
     return Stepped.of((np.concatenate(list(group), axis=axis) for group in groups), home.format, loose)
@@ -180,6 +195,13 @@ def _accumulated(a: Stepped, steps: Callable[[Stepped], Stepped]) -> Stepped:
     )  # fmt: skip
 
 
+def _number(value: Any, like: Stepped) -> Stepped:
+    if isinstance(value, Stepped):
+        return value
+    form = DEFAULT if isinstance(like.format, Integers) else like.format
+    return stepped(form.nearest(value), form)
+
+
 def _each(func: Callable[..., Array], a: Stepped, *args: Any, **kwargs: Any) -> Stepped:
     return a.each(func, *args, **kwargs)
 
@@ -190,7 +212,8 @@ Stepped.functions = {
     np.max: _max,
     np.where: _where,
     np.concatenate: _concatenate,
-    number: lambda value, like: like.operand(value),
+    number: _number,
+    in_type_of: lambda value, like: value.in_format(like.format) if isinstance(like, Stepped) else value,
     total: _total,
     product: _product,
     scatter: _scatter,

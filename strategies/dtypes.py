@@ -90,7 +90,7 @@ def _as_integers(array: Array, dtype: str, format: Format, declared: Tensor) -> 
         values = format.nearest(np.clip(values, least, most))
         if np.all(declared.range.holds(values)):  # type: ignore[union-attr]  # it is no set of indices
             return chosen, values
-    return "int64", whole
+    return "int64", np.clip(whole, -limit, limit)
 
 
 @st.composite
@@ -115,7 +115,7 @@ def with_formats(draw: st.DrawFn, cases: st.SearchStrategy[Case]) -> Case:
 def _in_format(array: Array, form: Format, declared: Tensor, full: bool) -> Array:
     """Numbers of a format near others; with all its digits if `full` and it has more."""
     inward = 1 - 2.0 ** (2 - form.digits) / 3 if full and not isinstance(declared.range, Members) else 1.0
-    return np.clip(form.nearest(array * inward), -form.max, form.max)
+    return np.asarray(np.clip(form.nearest(array * inward), -form.max, form.max))
 
 
 @st.composite

@@ -28,6 +28,7 @@ from . import (
     options,
     regression,
     sequence,
+    several_dtypes,
     zero_times_infinity,
 )
 from .checking import explained_by
@@ -43,6 +44,7 @@ __all__ = ["DIVERGENCES", "Divergence", "covering", "in_force", "on_record", "re
 # The first that explains a number is the one that counts, so what many numbers follow from comes last.
 DIVERGENCES: tuple[Divergence, ...] = (
     on_cuda.DIVERGENCES
+    + several_dtypes.DIVERGENCES
     + regression.DIVERGENCES
     + classification.DIVERGENCES
     + linear_cross_entropy.DIVERGENCES

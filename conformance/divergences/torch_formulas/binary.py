@@ -8,7 +8,8 @@ import numpy as np
 
 from reference import Array
 from reference.binary import softplus
-from reference.dispatch import total, with_derivative_of, with_partials, with_pull
+from reference.dispatch import in_type_of, total, with_derivative_of, with_partials, with_pull
+from reference.integers import holds_integers
 from reference.reduction import reduce
 
 # By what torch divides at least in the gradient of binary cross entropy: the float32 number, in all formats.
@@ -102,14 +103,20 @@ def binary_cross_entropy_with_logits(
     def otherwise() -> Any:
         right = with_pull(lambda x: softplus(x), lambda c, x, y: c * _sigmoid(x), x, elementwise=True)
         wrong = with_pull(lambda x: softplus(-x), lambda c, x, y: c * (_sigmoid(x) - 1), x, elementwise=True)
-        return (y if pos_weight is None else pos_weight * y) * wrong + (1 - y) * right
+        narrow = pos_weight is not None or reduction != "none"
+        z = with_pull(lambda y: y, lambda c, y, _: 1.0 * in_type_of(c, x), y) if narrow else y
+        return in_type_of((z if pos_weight is None else pos_weight * z) * wrong + (1 - z) * right, y)
 
-    return _reduced(with_derivative_of(value, otherwise), weight, reduction)
+    loss = with_derivative_of(value, otherwise)
+    return reduce(loss if weight is None else in_type_of(weight * loss, loss), reduction)
 
 
 def _as_difference(x: Any, y: Any, pos_weight: Any) -> Any:
+    """The difference, computed in place: one term in the type of `x`, and the whole in that of `y`."""
     log_p = _log_sigmoid(x)
-    return (1 - y) * x - (log_p if pos_weight is None else ((pos_weight - 1) * y + 1) * log_p)
+    if pos_weight is not None:
+        log_p = in_type_of(((pos_weight - 1) * y + 1) * log_p, log_p)
+    return in_type_of(in_type_of((1 - y) * x, y) - log_p, y)
 
 
 def logits_in_forward_mode(
@@ -150,6 +157,30 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
     exponent = -(target * input)
     return reduce(with_pull(lambda x: np.log1p(np.exp(x)), pull, exponent, elementwise=True), reduction)
+
+
+def soft_margin_loss_in_place(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Logistic loss in the type of its input, with the derivative -y z / (1 + z), z = exp((-y) x).
+
+    Of unsigned integers -y is none; y z has the type of the input.
+
+    Source: soft_margin_loss and soft_margin_loss_backward, aten/src/ATen/native/Loss.cpp.
+    """
+
+    def pull(c: Any, x: Any, y: Any) -> Any:
+        z = np.exp(-target * x)
+        return -(c * in_type_of(in_type_of(target * z, x) / (z + 1), x))
+
+    def formula(x: Any) -> Any:
+        return np.log1p(np.exp(in_type_of(-x * target, x)))
+
+    return reduce(with_pull(formula, pull, input, elementwise=True), reduction)
+
+
+def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
+    """Hinge whose margin has the type of its input. Source: operator -, aten/src/ATen/TensorOperators.h."""
+    margin = int(margin) if holds_integers(input) else margin
+    return reduce(np.where(target == 1, input, np.maximum(margin - input, 0)), reduction)
 
 
 def soft_margin_loss_up_to_87(input: Any, target: Any, reduction: str = "mean") -> Any:

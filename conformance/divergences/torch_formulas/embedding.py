@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.dispatch import accumulated, number, total, with_pull
+from reference.dispatch import accumulated, in_type_of, number, total, with_pull
 from reference.reduction import reduce
 
 # What torch adds to each squared norm: the float32 number nearest to 1e-12, in all formats.
@@ -87,4 +87,7 @@ def _triplet(
     far = distance(anchor, negative)
     if swap:
         far = np.minimum(far, distance(positive, negative))
-    return reduce(np.maximum(total(margin, distance(anchor, positive), -far), 0), reduction)
+    near = distance(anchor, positive)
+    if in_type_of(near, far) is near:
+        return reduce(np.maximum(total(margin, near, -far), 0), reduction)
+    return reduce(np.maximum(margin + near - far, 0), reduction)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference import Array, Variable
-from reference.dispatch import with_derivative_of
+from reference.dispatch import in_type_of, with_derivative_of
 from reference.reduction import reduce
 from reference.regression import absolute_difference
 
@@ -63,13 +63,13 @@ def _undifferentiated(number: Any) -> Any:
 def huber_loss(
     input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Array:
-    """Huber whose linear branch is taken at infinity, whatever delta.
+    """Huber whose linear branch is taken at infinity, whatever delta; unweighted it has the input's type.
 
     Source: aten/src/ATen/native/cpu/BinaryOpsKernel.cpp.
     """
     d = np.abs(input - target)
     m = np.minimum(d, delta)
-    loss = m * (d - 0.5 * m)
+    loss = in_type_of(m * (d - 0.5 * m), input)
     return reduce(loss if weight is None else weight * loss, reduction)
 
 
