@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,17 @@ from reference.integers import INTEGERS, UNBOUNDED, Integers
 
 from ..losses import LOSSES
 from ..mismatch import GradientMismatch, Mismatch
-from . import torch_formulas
+from . import (
+    binary,
+    chunked,
+    classification,
+    distribution,
+    embedding,
+    every_loss,
+    regression,
+    torch_formulas,
+    zero_times_infinity,
+)
 from .outcomes import (
     AnyOf,
     Computes,
@@ -23,7 +34,6 @@ from .outcomes import (
     Outcome,
     Raises,
     given_by,
-    where_it_strays,
 )
 from .record import Divergence
 from .torch_formulas import binary as by_torch
@@ -97,19 +107,37 @@ def cut_margin(mismatch: Mismatch) -> bool:
     return "int" in mismatch.case.dtype("input") and margin != int(margin)
 
 
-@dataclass(frozen=True)
-class OfOneType:
-    """What an outcome says of the same call with all numbers in the type of the result."""
+def _of_one_type(mismatch: Mismatch) -> Mismatch:
+    """The same numbers, as of a call whose arguments all have the type of the result."""
+    if isinstance(mismatch, GradientMismatch) and mismatch.differentiation:
+        example = mismatch.differentiation
+        same = replace(example, case=replace(example.case, dtypes={}))
+        mismatch = replace(mismatch, differentiation=same)
+    return replace(mismatch, case=replace(mismatch.case, dtypes={}))
 
-    outcome: Outcome
+
+@dataclass(frozen=True)
+class OnRecord:
+    """Torch gives what is on record, and gives it if all arguments have one type, too.
+
+    Attributes:
+        records: that say so.
+    """
+
+    records: tuple[Divergence, ...]
 
     def explains(self, mismatch: Mismatch) -> Elements:
-        """Which elements that explains."""
-        if isinstance(mismatch, GradientMismatch) and mismatch.differentiation:
-            example = mismatch.differentiation
-            same = replace(example, case=replace(example.case, dtypes={}))
-            mismatch = replace(mismatch, differentiation=same)
-        return self.outcome.explains(replace(mismatch, case=replace(mismatch.case, dtypes={})))
+        """Which elements any of the records explains."""
+        found: Elements = False
+        for record in self.records:
+            about = mismatch.loss.name in record.losses and mismatch.of in record.of and not record.ways
+            form = mismatch.case.format.name in record.formats
+            if about and form and record.current and record.concerns(mismatch.device):
+                explained = np.asarray(record.instead.explains(mismatch))
+                if np.any(explained):
+                    explained = explained & np.asarray(record.instead.explains(_of_one_type(mismatch)))
+                found = np.asarray(found | explained)
+        return found
 
 
 @dataclass(frozen=True)
@@ -148,11 +176,16 @@ class Promotes:
         return outcome is not None and mismatch.problem.startswith(f"dtype torch.{outcome.format.name} ")
 
 
-# What is on record of calls of one type.
-OTHERWISE = AnyOf((
-    ButNot(OfOneType(Computes(torch_formulas.OF_LOSSES)), OfOneType(Computes())),
-    OfOneType(Computes(torch_formulas.OF_LOSSES, where=where_it_strays)),
-))  # fmt: skip
+OF_ONE_TYPE = OnRecord(
+    regression.DIVERGENCES
+    + classification.DIVERGENCES
+    + chunked.DIVERGENCES
+    + binary.DIVERGENCES
+    + distribution.DIVERGENCES
+    + embedding.DIVERGENCES
+    + zero_times_infinity.DIVERGENCES
+    + every_loss.DIVERGENCES
+)
 
 
 def _bytes(numbers: str) -> str:
@@ -170,7 +203,7 @@ ROWS = f"torch.zeros(3).bfloat16(), {ONES}.bfloat16(), torch.zeros(3)"
 DIVERGENCES = (
     Divergence(
         "narrow-steps", "accuracy", "convention",
-        ButNot(Computes(WITHOUT_WRAPPING, several_dtypes), OTHERWISE),
+        ButNot(Computes(WITHOUT_WRAPPING, several_dtypes), OF_ONE_TYPE),
         "a step is rounded to the type of its own operands, where others, and the result, are wider: the "
         "logarithm of a float32 or integer target has the digits of float32, also beside a float64 input",
         (
@@ -182,6 +215,7 @@ DIVERGENCES = (
             value(f"F.linear_cross_entropy(torch.zeros(1, 1).bfloat16(), torch.zeros(2, 1).bfloat16(), "
                   f"{PROBABILITIES})", 0.69140625, 0.6931472),
             value(f"F.{LOGITS}({LOW}, {ONE})", 0.69140625, 0.6931472),
+            value(f"F.{SOFT}(torch.full((1,), -16.64).half(), {ONE})", math.inf, 16.640625),
             value(f"F.poisson_nll_loss({ONE}.bfloat16(), {ZERO})", 2.71875, 2.7182817),
             value(f"F.gaussian_nll_loss({ZERO}, {ZERO}, {HALF})", -0.345703125, -0.3465736),
             value(f"F.kl_div({ZERO}, {HALF})", -0.345703125, -0.3465736),
@@ -190,6 +224,8 @@ DIVERGENCES = (
             value(f"F.margin_ranking_loss({FAR}, -{ONE})", 256.0, 255.69922),
             *(value(f"F.{loss}({ROWS})", 2.7343733, 2.7320492) for loss in TRIPLETS),
             value(f"F.multilabel_soft_margin_loss({LOW}, {ONE})", 0.69140625, 0.6931472),
+            gradient("torch.tensor(0.0).bfloat16()",
+                     "F.smooth_l1_loss(torch.full((3,), 0.2509), x, reduction='sum')", "", -0.75, -0.7527),
             gradient(PROBABILITIES, "F.cross_entropy(torch.zeros(1, 2).bfloat16(), x)", "[0, 0]",
                      0.69140625, 0.6931472),
         ),
