@@ -22,7 +22,7 @@ class Loss:
     """A loss of torch.
 
     Attributes:
-        name: in torch.nn.functional, in reference and in strategies.
+        name: in torch.nn.functional and in reference.
         module: the class in torch.nn.
         formats: the floating-point formats that torch's CPU kernels support.
         legacy: whether the deprecated ``size_average`` and ``reduce`` exist.
@@ -78,8 +78,7 @@ class Loss:
 
     def cases(self, format: Format, reduction: str) -> SearchStrategy[strategies.Case]:
         """Valid cases of this loss."""
-        strategy: SearchStrategy[strategies.Case] = getattr(strategies, self.name)(format, reduction)
-        return strategy
+        return strategies.cases(self.name, format, reduction)
 
 
 LOSSES = {
