@@ -1,7 +1,7 @@
 """Hypothesis strategies: for each loss, valid cases in any floating-point format.
 
-``cases("l1_loss", FORMATS["float32"], "mean")`` is a strategy of `Case`. It follows from the declaration of the
-loss in `signatures`, unless the loss has one of its own among `SPECIAL`.
+``cases("l1_loss", FORMATS["float32"], "mean")`` is a strategy of `Case`. It follows from the declaration of
+the loss in `signatures`, unless the loss has a strategy of its own in `SPECIAL`.
 """
 
 from __future__ import annotations

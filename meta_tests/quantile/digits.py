@@ -9,7 +9,7 @@ from meta_tests.fifty_digits.arithmetic import Array, Values, elementwise, exact
 
 @fifty_digits
 def quantile_loss(input: Values, target: Values, quantile: float = 0.5, reduction: str = "mean") -> Array:
-    """q (y - x) if y > x, else (1 - q) (x - y)."""
+    """Either q (y - x) if y > x, or (1 - q) (x - y)."""
     q = mpf(quantile)
 
     def loss(x: mpf, y: mpf) -> mpf:
