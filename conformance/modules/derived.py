@@ -40,7 +40,9 @@ def _of_form(loss: Loss, form: Signature) -> tuple[Case, dict[str, dict[str, Any
         case = next((new for new in candidates if _all_differ(loss, new, usual)), case)
         defaults[name] = default
     others = {name: {name: default} for name, default in defaults.items()}
-    return case, {name: change for name, change in others.items() if _differ(loss, case, case.replacing(**change))}
+    return case, {
+        name: change for name, change in others.items() if _differ(loss, case, case.replacing(**change))
+    }
 
 
 def _options(loss: Loss, form: Signature) -> Mapping[str, tuple[Any, tuple[Any, ...]]]:
