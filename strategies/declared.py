@@ -55,18 +55,18 @@ def declared(draw: st.DrawFn, loss: str, format: Format, reduction: str) -> Case
     return build(draw, loss, format, reduction, operands, options)
 
 
-def _of_any_shape(draw: st.DrawFn, form: Signature) -> tuple[dict[str, Shape], dict[str, int]]:
-    """Shapes of a form that takes any, which broadcast as it declares."""
+def _of_any_shape(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shape]], dict[str, int]]:
+    """The shapes that each tensor of a form may have that takes any; they broadcast as it declares."""
     apart = any(tensor.fit is Fit.MUTUAL for tensor in form.required.values())
     shape, other = draw(pairs()) if apart else (draw(elementwise()),) * 2
     narrow = [shape, shape[1:], (1,) * len(shape), (), (*shape[:-1], 1)[: len(shape)]]
     a_row = [shape, *([shape[:-1], (*shape[:-1], 1), (1, *shape[1:])] if shape else [])]
     fits = {Fit.EXACT: [shape], Fit.MUTUAL: [other], Fit.ONTO: narrow, Fit.PER_ROW: a_row}
-    return {name: draw(st.sampled_from(fits[tensor.fit])) for name, tensor in form.tensors.items()}, {}
+    return {name: fits[tensor.fit] for name, tensor in form.tensors.items()}, {}
 
 
-def _in_layouts(draw: st.DrawFn, form: Signature) -> tuple[dict[str, Shape], dict[str, int]]:
-    """Shapes of a form that has layouts, batched and not, and how long the axis of each letter is."""
+def _in_layouts(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shape]], dict[str, int]]:
+    """Shapes of a form that has layouts, batched or not, and how long the axis of each letter is."""
     layout = draw(st.sampled_from((*form.layouts[1:], *form.layouts)))
     axes = {name: form.axes(name, layout).split() for name in form.tensors}
     sizes: dict[str, int] = {}
@@ -74,7 +74,7 @@ def _in_layouts(draw: st.DrawFn, form: Signature) -> tuple[dict[str, Shape], dic
         most = MOST // max(1, math.prod(sizes.values()))
         fitting = [length for length in LENGTHS.get(letter, FEATURES) if length <= most]
         sizes[letter] = draw(st.sampled_from(fitting or [1]))
-    return {name: tuple(sizes[letter] for letter in letters) for name, letters in axes.items()}, sizes
+    return {name: [tuple(sizes[letter] for letter in letters)] for name, letters in axes.items()}, sizes
 
 
 @cache
@@ -83,9 +83,11 @@ def _option(option: Number | Choice) -> st.SearchStrategy[Any]:
     return st.sampled_from(option.values or (option.default,))
 
 
-def _tensor(format: Format, tensor: Tensor, shape: Shape, sizes: Mapping[str, int]) -> st.SearchStrategy[Any]:
+def _tensor(
+    format: Format, tensor: Tensor, shapes: list[Shape], sizes: Mapping[str, int]
+) -> st.SearchStrategy[Any]:
     """Values of a tensor, or at times of the number that may stand for it. Shrinks to the simplest ones."""
-    array = _array(format, tensor, shape, sizes)
+    array = st.sampled_from(shapes).flatmap(lambda shape: _array(format, tensor, shape, sizes))
     if not tensor.or_number:
         return array
     return st.sampled_from(NUMBERS).flatmap(lambda number: array if number is None else st.just(number))
