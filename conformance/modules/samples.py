@@ -62,7 +62,7 @@ class Sample:
             by_size = (case.replacing(**LEGACY[reduction]) for reduction in ("sum", "mean"))
             yield Argument(loss, "size_average", *by_size)
             yield Argument(loss, "reduce", case.replacing(reduce=True), case.replacing(reduce=False))
-        if loss == "linear_cross_entropy":
+        if LOSSES[loss].layer:
             yield Argument(loss, "dtype", case, replace(case, format=FORMATS["float64"]))
             # Chunks are for what is not smoothed.
             plain = case.without("label_smoothing")
