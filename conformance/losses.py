@@ -22,7 +22,7 @@ class Loss:
     """A loss of torch.
 
     Attributes:
-        name: in torch.nn.functional, in reference and in strategies.
+        name: in torch.nn.functional and in reference.
         module: the class in torch.nn.
         formats: the floating-point formats that torch's CPU kernels support.
         legacy: whether the deprecated ``size_average`` and ``reduce`` exist.
@@ -33,6 +33,7 @@ class Loss:
         non_negative: whether no loss is below 0.
         symmetric: whether its first two arguments may change places.
         perfect: whether a prediction that equals the target costs nothing.
+        layer: whether the module has a linear layer, and is made of its sizes.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Loss:
     non_negative: bool = True
     symmetric: bool = False
     perfect: bool = False
+    layer: bool = False
 
     @property
     def oracle(self) -> Callable[..., Any]:
@@ -78,8 +80,7 @@ class Loss:
 
     def cases(self, format: Format, reduction: str) -> SearchStrategy[strategies.Case]:
         """Valid cases of this loss."""
-        strategy: SearchStrategy[strategies.Case] = getattr(strategies, self.name)(format, reduction)
-        return strategy
+        return strategies.cases(self.name, format, reduction)
 
 
 LOSSES = {
@@ -93,7 +94,7 @@ LOSSES = {
         Loss("huber_loss", "HuberLoss", legacy=False, symmetric=True, perfect=True),
         Loss("cross_entropy", "CrossEntropyLoss"),
         Loss("nll_loss", "NLLLoss"),
-        Loss("linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13"),
+        Loss("linear_cross_entropy", "LinearCrossEntropyLoss", legacy=False, since="2.13", layer=True),
         Loss("binary_cross_entropy", "BCELoss", perfect=True),
         Loss("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
         Loss("soft_margin_loss", "SoftMarginLoss"),

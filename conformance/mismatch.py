@@ -108,7 +108,7 @@ class Mismatch:
         if self.way in WAYS:
             return self._called_in(WAYS[self.way])
         case, kept = self.case, [self.shows.kept] if self.shows.kept else []
-        layer = self.way == "module" and case.loss == "linear_cross_entropy"
+        layer = self.way == "module" and self.loss.layer
         return [
             *(f"{name} = {case.literal(name)}" for name in kept),
             *self.shows.keeping(),

@@ -143,7 +143,7 @@ def functional(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor:
 
 def module(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
     """Call the module class: options to the constructor, tensors to ``forward``."""
-    if loss.name == "linear_cross_entropy":
+    if loss.layer:
         return _linear_module(**arguments)
     cls = getattr(torch.nn, loss.module)
     options = {name: value for name, value in arguments.items() if name in parameters(cls)}
@@ -214,8 +214,7 @@ def written(way: str, loss: Loss, case: Case, names: Sequence[str] = ()) -> str:
     if way != "module":
         return case.call(f"F.{loss.name}", names)
     constructor, operands = parted(loss, case)
-    layer = loss.name == "linear_cross_entropy"
-    made = "criterion" if layer else constructor.call(f"torch.nn.{loss.module}", names)
+    made = "criterion" if loss.layer else constructor.call(f"torch.nn.{loss.module}", names)
     given = operands.without("linear_weight", "linear_bias").arguments
     values = ", ".join(n if n in names else case.literal(n) for n in given)
     return f"{made}({values})"

@@ -27,8 +27,7 @@ def test_every_module_has_a_row(module: str) -> None:
     """A loss of a newer torch is told by name."""
     known = {row.module for row in LOSSES.values()}
     assert ALIASES.get(module, module) in known, (
-        f"torch.nn.{module} is not tested: add its formula to reference/, its strategy to strategies/ "
-        "and its row to conformance/losses.py"
+        f"torch.nn.{module} is not tested: add it in the four places that CONTRIBUTING.md shows"
     )
 
 
@@ -38,8 +37,7 @@ def test_every_module_has_a_row(module: str) -> None:
 def test_every_functional_has_a_row(name: str) -> None:
     """A loss of a newer torch is told by name."""
     assert name in LOSSES, (
-        f"torch.nn.functional.{name} is not tested: add its formula to reference/, its strategy to "
-        "strategies/ and its row to conformance/losses.py"
+        f"torch.nn.functional.{name} is not tested: add it in the four places that CONTRIBUTING.md shows"
     )
 
 

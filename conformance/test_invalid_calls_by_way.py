@@ -60,14 +60,16 @@ class Refusals:
     @property
     def rows(self) -> list[Invalid]:
         """The calls that the way can refuse."""
-        mine = (row for row in ROWS if row.loss == self.loss.name and row.way == "functional")
+        mine = [row for row in ROWS if row.loss == self.loss.name and row.way == "functional"]
         tried = TRIED[self.way.name]
+        # Of a loss without rows of its own, one derived row for each argument.
+        instead = {} if any(not row.derived for row in mine) else {row.argument: row for row in mine}
         return [
             row
             for row in mine
             if (tried.numbers or row.shows_without_data)
             and (tried.dangerous or not row.dangerous)
-            and (tried.derived or not row.derived)
+            and (tried.derived or not row.derived or row in instead.values())
         ]
 
     def in_way(self, call: str) -> str:

@@ -90,7 +90,6 @@ def test_families_have_the_same_names_in_all_rooms() -> None:
     families = {"regression", "classification", "binary", "distribution", "embedding", "sequence"}
     for room in (
         "reference",
-        "strategies",
         "conformance.invalid",
         "meta_tests.fifty_digits",
         "meta_tests.corners",

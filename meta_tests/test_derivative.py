@@ -21,6 +21,7 @@ from meta_tests import fifty_digits
 from reference import FORMATS, Array, Format, Tracked, Variable, gradients
 from strategies import Case, Differentiation, differentiations, masked
 from strategies.embedding import DISTANCES
+from strategies.signatures import SIGNATURES
 
 from .difference_quotients import Moving, Slope, in_any_precision
 from .fifty_digits.arithmetic import exact
@@ -294,44 +295,14 @@ def test_special_points_have_the_documented_derivative(
         assert compare.met[what] or (upstream == 0 and what in (KINK, UNDECIDED))
 
 
-def ordinary(loss: str) -> dict[str, Any]:
-    """Arguments of an ordinary size, none of them special: three samples of four numbers."""
-    rng = np.random.default_rng(len(loss))
-
-    def probability() -> Array:
-        return rng.uniform(0.1, 0.9, (3, 4))
-
-    x, y, z = rng.normal(size=(3, 3, 4))
-    signs, labels, weight = np.resize([1, -1], (3, 4)), np.array([3, 0, 1]), rng.uniform(0.5, 2, 4)
-    return {
-        "l1_loss": {"input": x, "target": y, "weight": probability()},
-        "mse_loss": {"input": x, "target": y, "weight": probability()},
-        "smooth_l1_loss": {"input": x, "target": y},
-        "huber_loss": {"input": x, "target": y, "weight": probability()},
-        "cross_entropy": {"input": x, "target": probability(), "weight": weight, "label_smoothing": 0.1},
-        "nll_loss": {"input": x, "target": labels, "weight": weight},
-        "linear_cross_entropy": {"input": x, "linear_weight": y, "target": np.array([2, 0, 1])},
-        "binary_cross_entropy": {"input": probability(), "target": probability()},
-        "binary_cross_entropy_with_logits": {"input": x, "target": probability(), "pos_weight": weight},
-        "soft_margin_loss": {"input": x, "target": signs},
-        "hinge_embedding_loss": {"input": x, "target": signs},
-        "poisson_nll_loss": {"input": x, "target": np.exp(y) + 1, "full": True},
-        "gaussian_nll_loss": {"input": x, "target": y, "var": probability()},
-        "kl_div": {"input": np.log(probability()), "target": probability()},
-        "cosine_embedding_loss": {"input1": x, "input2": y, "target": signs[0, :3]},
-        "margin_ranking_loss": {"input1": x, "input2": y, "target": signs.astype(np.float64)},
-        "triplet_margin_loss": {"anchor": x, "positive": y, "negative": z, "p": 3.0, "margin": 5},
-        "triplet_margin_with_distance_loss": {"anchor": x, "positive": y, "negative": z, "margin": 5},
-        "multilabel_soft_margin_loss": {"input": x, "target": (signs + 1) / 2, "weight": weight},
-    }[loss]
-
-
 @pytest.mark.parametrize("reduction", ["none", "mean"])
 @pytest.mark.parametrize("loss", [row.name for row in LOSSES.values() if row.twice])
 @both_oracles
 def test_second_derivative_agrees_with_difference_quotients(form: Format, loss: str, reduction: str) -> None:
     rng = np.random.default_rng(1)
-    case = case_of(loss, form, {**ordinary(loss), "reduction": reduction})
+    signature = SIGNATURES[loss][-1]
+    weights = [name for name, tensor in signature.tensors.items() if tensor.optional]
+    case = case_of(loss, form, {**signature.ordinary(None, *weights).arguments, "reduction": reduction})
     upstream, tangent = form.nearest(rng.normal(size=(2, 31)))
     row, example = LOSSES[loss], Differentiation(case, upstream, tangent, 0)
     names = row.variables(case)

@@ -145,8 +145,8 @@ def test_the_suite_fails_if_a_loss_is_broken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("F.focal_loss = F.l1_loss", "torch.nn.functional.focal_loss is not tested: add its formula"),
-        ("torch.nn.modules.loss.__all__.append('FocalLoss')", "torch.nn.FocalLoss is not tested: add its"),
+        ("F.focal_loss = F.l1_loss", "torch.nn.functional.focal_loss is not tested: add it in"),
+        ("torch.nn.modules.loss.__all__.append('FocalLoss')", "torch.nn.FocalLoss is not tested: add it in"),
         ("del F.huber_loss", "has no torch.nn.functional.huber_loss"),
         (
             "F.l1_loss = lambda input, target, weight=None, reduction='mean': 0",

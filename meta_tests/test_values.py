@@ -13,7 +13,7 @@ from strategies import values
 from reference import FORMATS
 
 {widen}
-table = values._table(FORMATS["float32"], values._real, values._ordinary)
+table = values._table(FORMATS["float32"], values.REALS, values._ordinary)
 print(table[1:4].tolist())
 """
 

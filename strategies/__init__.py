@@ -1,74 +1,71 @@
 """Hypothesis strategies: for each loss, valid cases in any floating-point format.
 
-A loss's strategy has its name and takes the format under test and the reduction:
-``strategies.cross_entropy(FORMATS["float32"], "mean")`` is a strategy of `Case`.
+``cases("l1_loss", FORMATS["float32"], "mean")`` is a strategy of `Case`. It follows from the declaration of
+the loss in `signatures`, unless the loss has a strategy of its own in `SPECIAL`.
 """
 
-from .binary import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    hinge_embedding_loss,
-    soft_margin_loss,
-)
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis.strategies import SearchStrategy
+
+from reference import Format
+
+from . import classification, embedding, sequence
 from .case import Case, Distance, is_real, literal
 from .chunking import Chunking
-from .classification import (
-    cross_entropy,
-    linear_cross_entropy,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
-    nll_loss,
-)
+from .declared import declared
 from .directions import Differentiation, differentiations, masked, spread
-from .distribution import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .dtypes import DTYPES, form_of, takes
-from .embedding import (
-    cosine_embedding_loss,
-    margin_ranking_loss,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
-)
 from .infinities import with_infinities
 from .options import with_option_types
-from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .sequence import ctc_loss
 
 __all__ = [
     "DTYPES",
+    "SPECIAL",
     "Case",
     "Chunking",
     "Differentiation",
     "Distance",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cosine_embedding_loss",
-    "cross_entropy",
-    "ctc_loss",
+    "cases",
+    "declared",
     "differentiations",
     "form_of",
-    "gaussian_nll_loss",
-    "hinge_embedding_loss",
-    "huber_loss",
     "is_real",
-    "kl_div",
-    "l1_loss",
-    "linear_cross_entropy",
     "literal",
-    "margin_ranking_loss",
     "masked",
-    "mse_loss",
-    "multi_margin_loss",
-    "multilabel_margin_loss",
-    "multilabel_soft_margin_loss",
-    "nll_loss",
-    "poisson_nll_loss",
-    "smooth_l1_loss",
-    "soft_margin_loss",
     "spread",
     "takes",
-    "triplet_margin_loss",
-    "triplet_margin_with_distance_loss",
     "with_infinities",
     "with_option_types",
 ]
+
+# What a declaration does not say: labels that are ignored, vectors that are equal, sequences, functions.
+SPECIAL: dict[str, Callable[[Format, str], SearchStrategy[Case]]] = {
+    strategy.__name__: strategy
+    for strategy in (
+        classification.cross_entropy,
+        classification.nll_loss,
+        classification.linear_cross_entropy,
+        classification.multi_margin_loss,
+        classification.multilabel_margin_loss,
+        classification.multilabel_soft_margin_loss,
+        embedding.cosine_embedding_loss,
+        embedding.triplet_margin_loss,
+        embedding.triplet_margin_with_distance_loss,
+        sequence.ctc_loss,
+    )
+}
+
+
+def cases(loss: str, format: Format, reduction: str) -> SearchStrategy[Case]:
+    """Valid cases of a loss.
+
+    Args:
+        loss: name of the functional.
+        format: the format under test.
+        reduction: the value of ``reduction``.
+    """
+    special = SPECIAL.get(loss)
+    return special(format, reduction) if special else declared(loss, format, reduction)

@@ -151,6 +151,11 @@ class Signature:
         return next(iter(self.tensors.values())).any_shape
 
     @property
+    def of_sequences(self) -> bool:
+        """Whether the samples are sequences, whose lengths are given."""
+        return any(isinstance(tensor.domain, Lengths) for tensor in self.tensors.values())
+
+    @property
     def layouts(self) -> range:
         """The layouts, by number."""
         return range(len(ANY_SHAPE) if self.any_shape else len(next(iter(self.tensors.values())).shapes))

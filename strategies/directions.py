@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reference import Array, Format
 
 from .case import Case
+from .signatures import SIGNATURES
 from .values import reals
 
 # Numbers are drawn before it is known how many are needed, and repeated. A prime, so that they fall on other
@@ -80,14 +81,18 @@ def masked(case: Case) -> Array | None:
     They are frames beyond the length of their sequence. Ignored samples are filled where labels are drawn; a
     weight of 0 is no mask.
     """
-    return _unheard(**case.arguments) if case.loss == "ctc_loss" else None
+    form = SIGNATURES[case.loss][0]
+    first, *others = form.required
+    frames = form.axes(first, 0).split()[0:1]
+    lengths = [name for name in others if getattr(form.tensors[name].domain, "axis", "") in frames]
+    return _unheard(case.arguments[first], case.arguments[lengths[0]]) if lengths else None
 
 
-def _unheard(log_probs: Array, input_lengths: Any, **options: Any) -> Array:
+def _unheard(frames: Array, lengths: Any) -> Array:
     """Which frames are beyond the length of their sequence."""
-    batched = log_probs if log_probs.ndim == 3 else log_probs[:, None]
-    beyond = np.arange(len(batched))[:, None] >= np.atleast_1d(input_lengths)
-    return np.broadcast_to(np.expand_dims(beyond, -1), batched.shape).reshape(log_probs.shape)
+    batched = frames if frames.ndim == 3 else frames[:, None]
+    beyond = np.arange(len(batched))[:, None] >= np.atleast_1d(lengths)
+    return np.broadcast_to(np.expand_dims(beyond, -1), batched.shape).reshape(frames.shape)
 
 
 def spread(direction: Array, shape: tuple[int, ...]) -> Array:

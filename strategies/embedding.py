@@ -12,12 +12,11 @@ from reference import Array, Format
 from .building import build
 from .case import Case, Distance
 from .labels import signs
-from .shapes import elementwise, vectors
+from .shapes import vectors
 from .values import reals
 
 RELATIONS = st.sampled_from(("any", "any", "any", "any", "any", "equal", "opposite", "orthogonal"))
 COSINE_MARGINS = st.sampled_from((0.0, 0.5, -0.5, 0.1, 1.0, -1.0))
-RANKING_MARGINS = st.sampled_from((0.0, 1.0, 0.5, 0.1, -1.0, 0))
 # How many of the three vectors are equal to the first.
 EQUAL = st.sampled_from((0, 0, 0, 0, 0, 1, 1, 2))
 MARGINS = st.sampled_from((1.0, 0.5, 2.0, 0.1, 5))
@@ -71,19 +70,6 @@ def cosine_embedding_loss(draw: st.DrawFn, format: Format, reduction: str) -> Ca
     }
     options: dict[str, Any] = {"margin": COSINE_MARGINS}
     return build(draw, "cosine_embedding_loss", format, reduction, operands, options)
-
-
-@st.composite
-def margin_ranking_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
-    """Two scores and a label 1 or -1, of any shape that torch takes. Shrinks to zeros, label 1."""
-    shape = draw(elementwise())
-    operands = {
-        "input1": draw(reals(format, shape)),
-        "input2": draw(reals(format, shape)),
-        "target": draw(signs(shape)),
-    }
-    options: dict[str, Any] = {"margin": RANKING_MARGINS}
-    return build(draw, "margin_ranking_loss", format, reduction, operands, options)
 
 
 def _triplet(draw: st.DrawFn, format: Format) -> dict[str, Any]:

@@ -38,10 +38,16 @@ def indices(shape: Shape, classes: int, *, extra: tuple[int, ...] = ()) -> st.Se
 
 
 @cache
+def members(shape: Shape, numbers: tuple[float, ...], *, integers: bool = True) -> st.SearchStrategy[Array]:
+    """Arrays of a few numbers, real or, if `integers`, integer as well. Shrinks to the first, real."""
+    types = (*[np.float64] * 3, *(SIGNED if integers else ()))
+    of_dtype = st.tuples(choices(shape, numbers), dtypes(types))
+    return of_dtype.map(lambda drawn: drawn[0].astype(drawn[1]))
+
+
 def signs(shape: Shape, *, zero: bool = False) -> st.SearchStrategy[Array]:
     """Arrays of 1 and -1 (or, if `zero`, 1 and 0), real or integer. Shrinks to ones, real."""
-    of_dtype = st.tuples(choices(shape, [1, 0] if zero else [1, -1]), dtypes((*[np.float64] * 3, *SIGNED)))
-    return of_dtype.map(lambda drawn: drawn[0].astype(drawn[1]))
+    return members(shape, (1.0, 0.0) if zero else (1.0, -1.0))
 
 
 @cache

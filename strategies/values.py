@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
+from .domains import LOG_PROBABILITIES, NON_NEGATIVE, REALS, UNIT, Interval
 from .shapes import Shape
 
 ENTRIES = 4096  # a power of two, so that every entry is equally likely
@@ -102,66 +103,73 @@ def narrow() -> None:
 SIMPLEST = 0.0
 
 
-def _real(x: Array) -> Array:
-    return x
-
-
 def _unit(x: Array) -> Array:
     """Fold the reals onto [0, 1]: sizes up to 1 stay, larger ones approach 1 from below."""
     size = np.abs(x)
     return np.where(size <= 1, size, 1 - 1 / np.maximum(size, 1))
 
 
-def _non_negative(x: Array) -> Array:
-    return np.abs(x)
+def _folded(x: Array, interval: Interval) -> Array:
+    """Fold the reals into an interval, the small ones next to its lower end, or to its only one."""
+    low, high = interval.low, interval.high
+    if math.isinf(low):
+        return x if math.isinf(high) else high - np.abs(x) if high else -np.abs(x)
+    return low + np.abs(x) if math.isinf(high) else low + (high - low) * _unit(x)
 
 
-def _non_positive(x: Array) -> Array:
-    return -np.abs(x)
-
-
-Domain = Callable[[Array], Array]
+def _simplest(format: Format, interval: Interval) -> float:
+    """A round number of an interval; 0 where that is one."""
+    low, high = interval.low, interval.high
+    candidates = np.array([SIMPLEST, -SIMPLEST, 1.0, -1.0, 0.5, low + 1, high - 1, (low + high) / 2])
+    rounded = format.nearest(candidates[np.isfinite(candidates)])
+    return float(rounded[interval.holds(rounded)][0])
 
 
 @cache
-def _table(format: Format, domain: Domain, regime: Regime) -> Array:
-    table = domain(regime(format, np.random.default_rng(SEED)))
-    table[0] = SIMPLEST if domain is not _non_positive else -SIMPLEST
-    return np.clip(format.nearest(table), -format.max, format.max)
+def _table(format: Format, interval: Interval, regime: Regime) -> Array:
+    table = _folded(regime(format, np.random.default_rng(SEED)), interval)
+    simplest = table[0] = _simplest(format, interval)
+    table = np.clip(format.nearest(table), -format.max, format.max)
+    return np.where(interval.holds(table), table, simplest)
 
 
 @cache
 def _arrays(
-    format: Format, shape: Shape, domain: Domain, regimes: tuple[Regime, ...]
+    format: Format, shape: Shape, interval: Interval, regimes: tuple[Regime, ...]
 ) -> st.SearchStrategy[Array]:
     size = 2 * math.prod(shape)
 
     def decoded(drawn: tuple[Regime, bytes]) -> Array:
         regime, codes = drawn
-        values: Array = _table(format, domain, regime)[np.frombuffer(codes, dtype=">u2") % ENTRIES]
+        values: Array = _table(format, interval, regime)[np.frombuffer(codes, dtype=">u2") % ENTRIES]
         return values.reshape(shape)
 
     return st.tuples(st.sampled_from(regimes), st.binary(min_size=size, max_size=size)).map(decoded)
 
 
+def within(format: Format, shape: Shape, interval: Interval) -> st.SearchStrategy[Array]:
+    """Arrays of finite numbers of an interval and of the format. Shrinks to zeros where 0 is one."""
+    return _arrays(format, shape, interval, REGIMES)
+
+
 def reals(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
     """Arrays of any finite numbers of the format. Shrinks to zeros."""
-    return _arrays(format, shape, _real, REGIMES)
+    return within(format, shape, REALS)
 
 
 def probabilities(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
     """Arrays of numbers in [0, 1], both ends included. Shrinks to zeros."""
-    return _arrays(format, shape, _unit, REGIMES)
+    return within(format, shape, UNIT)
 
 
 def non_negatives(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
     """Arrays of numbers >= 0. Shrinks to zeros."""
-    return _arrays(format, shape, _non_negative, REGIMES)
+    return within(format, shape, NON_NEGATIVE)
 
 
 def log_probabilities(format: Format, shape: Shape) -> st.SearchStrategy[Array]:
     """Arrays of numbers <= 0; their exponentials need not sum to 1. Shrinks to zeros."""
-    return _arrays(format, shape, _non_positive, REGIMES)
+    return within(format, shape, LOG_PROBABILITIES)
 
 
 def choices(shape: Shape, options: npt.ArrayLike) -> st.SearchStrategy[Array]:

@@ -8,7 +8,7 @@ from reference import FORMATS
 
 from ..cells import Cell
 from ..losses import Loss
-from . import binary, classification, distribution, embedding, regression, sequence
+from . import binary, classification, derived, distribution, embedding, regression, sequence
 from .corner import Corner
 
 __all__ = ["CORNERS", "Corner", "Place", "places"]
@@ -20,6 +20,7 @@ CORNERS: tuple[Corner, ...] = (
     + distribution.CORNERS
     + embedding.CORNERS
     + sequence.CORNERS
+    + derived.CORNERS
 )
 
 

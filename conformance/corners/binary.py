@@ -15,9 +15,6 @@ from .shared import (
     INF,
     LIMIT,
     NAN,
-    NO_ELEMENTS,
-    NO_MEAN,
-    NO_SUM,
     ROUNDED,
     ROWS,
     SCALAR,
@@ -34,9 +31,6 @@ ONE = {BCE: (0.5, LN2), LOGITS: (0.0, LN2), SOFT: (0.0, LN2), HINGED: (0.25, 0.2
 def _each(loss: str) -> tuple[Corner, ...]:
     x, value = ONE[loss]
     return (
-        corner(loss, "empty batch, mean", NO_MEAN, NAN, input=[], target=[]),
-        corner(loss, "empty batch, sum", NO_SUM, 0.0, input=[], target=[], reduction="sum"),
-        corner(loss, "empty batch, none", NO_ELEMENTS, [], input=[], target=[], reduction="none"),
         corner(loss, "0-d", SCALAR, value, input=np.array(x), target=np.array(1.0), reduction="none"),
         corner(loss, "more rows than the largest half", FITS, value,
                input=np.full(ROWS, x), target=np.ones(ROWS)),

@@ -17,7 +17,6 @@ from .shared import (
     INF,
     LIMIT,
     NAN,
-    NO_ELEMENTS,
     NO_LIMIT,
     NO_MEAN,
     NO_SUM,
@@ -31,7 +30,6 @@ CE, NLL, LINEAR = "cross_entropy", "nll_loss", "linear_cross_entropy"
 MARGIN, MULTI, SOFT = "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss"
 LN2, LN3 = math.log(2), math.log(3)
 NONE: dict[str, Any] = {"reduction": "none"}
-NO_INTEGERS = np.empty(0, dtype=np.int64)
 UNBATCHED = "documented: (C) is one sample"
 CERTAIN = "softmax of one class is 1"
 NO_PREFERENCE = "softmax of equal logits is 1 / C"
@@ -52,13 +50,7 @@ def _labelled(loss: str, **more: Any) -> tuple[Corner, ...]:
     def batch(n: int) -> list[list[float]]:
         return [row] * n
 
-    empty = np.empty((0, width))
     return (
-        corner(loss, "empty batch, mean", NO_MEAN, NAN, input=empty, target=NO_INTEGERS, **linear),
-        corner(loss, "empty batch, sum", NO_SUM, 0.0,
-               input=empty, target=NO_INTEGERS, reduction="sum", **linear),
-        corner(loss, "empty batch, none", NO_ELEMENTS, [],
-               input=empty, target=NO_INTEGERS, reduction="none", **linear),
         corner(loss, "unbatched", UNBATCHED, cost, input=row, target=np.array(1), **linear),
         corner(loss, "unbatched, none", UNBATCHED, cost, input=row, target=np.array(1), **NONE, **linear),
         corner(loss, "all ignored, mean", NO_MEAN, NAN, input=batch(2), target=[-100, -100], **linear),
@@ -132,11 +124,7 @@ def _hinged(loss: str) -> tuple[Corner, ...]:
     def first(classes: int) -> Any:
         return [[0] + [-1] * (classes - 1)] if loss == MULTI else [0]
 
-    empty = {"input": np.empty((0, 3)), "target": np.empty((0, 3) if loss == MULTI else 0, dtype=np.int64)}
     return (
-        corner(loss, "empty batch, mean", NO_MEAN, NAN, **empty),
-        corner(loss, "empty batch, sum", NO_SUM, 0.0, **empty, reduction="sum"),
-        corner(loss, "empty batch, none", NO_ELEMENTS, [], **empty, reduction="none"),
         corner(loss, "unbatched", UNBATCHED, 0.5,
                input=[2.0, 2.0], target=np.array(first(2)[0]), **NONE),
         corner(loss, "one class", "there is no other class", [0.0], input=[[5.0]], target=first(1), **NONE),
@@ -217,11 +205,6 @@ CORNERS: tuple[Corner, ...] = (
            input=[[1.0, 2.0]], target=[[1, 0]], **NONE),
     corner(MULTI, "label repeated", "the documented sum runs over the listed labels", [4 / 3],
            input=[[0.0, 0.0, 0.0]], target=[[0, 0, -1]], **NONE),
-    corner(SOFT, "empty batch, mean", NO_MEAN, NAN, input=np.empty((0, 3)), target=np.empty((0, 3))),
-    corner(SOFT, "empty batch, sum", NO_SUM, 0.0,
-           input=np.empty((0, 3)), target=np.empty((0, 3)), reduction="sum"),
-    corner(SOFT, "empty batch, none", NO_ELEMENTS, [],
-           input=np.empty((0, 3)), target=np.empty((0, 3)), reduction="none"),
     corner(SOFT, "no classes", NO_MEAN, [NAN], input=np.empty((1, 0)), target=np.empty((1, 0)), **NONE),
     corner(SOFT, "unbatched", UNBATCHED, LN2, input=[0.0, 0.0], target=[0.0, 1.0], **NONE),
     corner(SOFT, "right at infinity", LIMIT, [0.0], input=[[-INF, INF]], target=[[0.0, 1.0]], **NONE),

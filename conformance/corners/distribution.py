@@ -14,9 +14,7 @@ from .shared import (
     INF,
     LIMIT,
     NAN,
-    NO_ELEMENTS,
     NO_MEAN,
-    NO_SUM,
     ROUNDED,
     ROWS,
     SCALAR,
@@ -33,14 +31,6 @@ def _stirling(y: float) -> float:
 
 
 CORNERS: tuple[Corner, ...] = (
-    *(
-        corner(loss, f"empty batch, {reduction}", convention, value,
-               input=[], target=[], **({"var": []} if loss == GAUSSIAN else {}), reduction=reduction)
-        for loss in (POISSON, GAUSSIAN, KL)
-        for reduction, convention, value in (
-            ("mean", NO_MEAN, NAN), ("sum", NO_SUM, 0.0), ("none", NO_ELEMENTS, []),
-        )
-    ),
     corner(POISSON, "0-d", SCALAR, 1.0, input=np.array(0.0), target=np.array(3.0)),
     corner(POISSON, "target 0", ROUNDED, [1.0], input=[0.0], target=[0.0], **NONE),
     corner(POISSON, "Stirling's term at 0 and 1", STIRLING, [1.0, 1.0],

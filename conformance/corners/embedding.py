@@ -14,10 +14,7 @@ from .shared import (
     INF,
     LIMIT,
     NAN,
-    NO_ELEMENTS,
     NO_LIMIT,
-    NO_MEAN,
-    NO_SUM,
     ROWS,
     SCALAR,
 )
@@ -34,12 +31,6 @@ def _vectors(loss: str, rows: int, columns: int) -> dict[str, np.ndarray]:
     names = TRIPLETS if loss in (TRIPLET, DISTANCE) else ("input1", "input2")
     vectors = {name: np.zeros((rows, columns)) for name in names}
     return vectors if loss != COSINE else {**vectors, "target": np.ones(rows)}
-
-
-def _pair(loss: str) -> dict[str, np.ndarray]:
-    if loss == RANKING:
-        return {name: np.empty(0) for name in ("input1", "input2", "target")}
-    return _vectors(loss, 0, 3)
 
 
 def _triplet(loss: str) -> tuple[Corner, ...]:
@@ -66,13 +57,6 @@ def _triplet(loss: str) -> tuple[Corner, ...]:
 
 
 CORNERS: tuple[Corner, ...] = (
-    *(
-        corner(loss, f"empty batch, {reduction}", convention, value, **_pair(loss), reduction=reduction)
-        for loss in (COSINE, RANKING, TRIPLET, DISTANCE)
-        for reduction, convention, value in (
-            ("mean", NO_MEAN, NAN), ("sum", NO_SUM, 0.0), ("none", NO_ELEMENTS, []),
-        )
-    ),
     *(row for loss in (TRIPLET, DISTANCE) for row in _triplet(loss)),
     *(
         corner(loss, "more rows than the largest half", FITS, 1.0, **_vectors(loss, ROWS, 1))

@@ -12,9 +12,7 @@ from .shared import (
     INF,
     LIMIT,
     NAN,
-    NO_ELEMENTS,
     NO_LIMIT,
-    NO_MEAN,
     NO_SUM,
     PERFECT,
     ROUNDED,
@@ -33,9 +31,6 @@ OF_FOUR = {"l1_loss": 4.0, "mse_loss": 16.0, "smooth_l1_loss": 3.5, "huber_loss"
 def _each(loss: str) -> tuple[Corner, ...]:
     one, four = OF_ONE[loss], OF_FOUR[loss]
     return (
-        corner(loss, "empty batch, mean", NO_MEAN, NAN, input=[], target=[]),
-        corner(loss, "empty batch, sum", NO_SUM, 0.0, input=[], target=[], reduction="sum"),
-        corner(loss, "empty batch, none", NO_ELEMENTS, [], input=[], target=[], reduction="none"),
         corner(loss, "0-d", SCALAR, four, input=np.array(-4.0), target=np.array(0.0)),
         corner(loss, "0-d, none", SCALAR, four, input=np.array(0.0), target=np.array(4.0), reduction="none"),
         corner(loss, "equal", PERFECT, 0.0,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .corner import Corner, corner
-from .shared import CONTRIBUTES, FITS, INF, LIMIT, NAN, NO_ELEMENTS, NO_SUM, ROUNDED
+from .shared import CONTRIBUTES, FITS, INF, LIMIT, NAN, ROUNDED
 
 CTC = "ctc_loss"
 NONE: dict[str, Any] = {"reduction": "none"}
@@ -85,13 +85,6 @@ CORNERS: tuple[Corner, ...] = (
            input_lengths=(1, 1), target_lengths=(0, 0), **NONE),
     corner(CTC, "unbatched", "documented: (T, C) is one sequence", LN2,
            log_probs=[[-LN2, -LN2]], targets=[1], input_lengths=(1,), target_lengths=(1,), **NONE),
-    corner(CTC, "empty batch, sum", NO_SUM, 0.0,
-           log_probs=np.empty((1, 0, 2)), targets=np.empty((0, 1), dtype=np.int64),
-           input_lengths=np.empty(0, dtype=np.int64), target_lengths=np.empty(0, dtype=np.int64),
-           reduction="sum"),
-    corner(CTC, "empty batch, none", NO_ELEMENTS, [],
-           log_probs=np.empty((1, 0, 2)), targets=np.empty((0, 1), dtype=np.int64),
-           input_lengths=np.empty(0, dtype=np.int64), target_lengths=np.empty(0, dtype=np.int64), **NONE),
     corner(CTC, "sum overflows, mean fits", FITS, "half max",
            log_probs=lambda f: np.full((1, 4, 1), -f.max / 2), targets=np.empty((4, 0), dtype=np.int64),
            input_lengths=(1,) * 4, target_lengths=(0,) * 4),

@@ -11,11 +11,10 @@ from . import binary, classification, derived, distribution, embedding, regressi
 from .promotion import Promotion, promotions
 from .row import SENSIBLE, Invalid, Valid
 
-__all__ = ["PROMOTIONS", "ROWS", "SENSIBLE", "VALID", "Invalid", "Promotion", "Valid"]
+__all__ = ["PROMOTIONS", "ROWS", "SENSIBLE", "Invalid", "Promotion", "Valid"]
 
-FAMILIES = (regression, classification, binary, distribution, embedding, sequence)
-ROWS: tuple[Invalid, ...] = (*(row for family in FAMILIES for row in family.ROWS), *derived.ROWS)
-VALID: tuple[Valid, ...] = tuple(valid for family in FAMILIES for valid in family.VALID)
+FAMILIES = (regression, classification, binary, distribution, embedding, sequence, derived)
+ROWS: tuple[Invalid, ...] = tuple(row for family in FAMILIES for row in family.ROWS)
 PROMOTIONS: tuple[Promotion, ...] = tuple(
-    promotions(valid for valid in VALID if hasattr(torch.nn.functional, valid.loss))
+    promotions(valid for valid in derived.VALID if hasattr(torch.nn.functional, valid.loss))
 )

@@ -13,7 +13,6 @@ HINGE = Valid("hinge_embedding_loss", {"input": "torch.zeros(2, 3)", "target": "
 BOTH = (BCE, LOGITS)
 WEIGHTED = tuple(valid.with_(weight="torch.ones(2, 3)") for valid in BOTH)
 POSITIVE = LOGITS.with_(pos_weight="torch.ones(3)")
-VALID = (*BOTH, SOFT, HINGE, *WEIGHTED, POSITIVE)
 
 TWO_LOGITS = LOGITS.with_(input="torch.ones(2)", target="torch.tensor([0.5, 0.5])")
 

@@ -29,10 +29,6 @@ ROW = MULTI.with_(input="torch.zeros(3)", target="torch.tensor([0, 1, -1])")
 SOFT = Valid("multilabel_soft_margin_loss", {"input": "torch.zeros(2, 3)", "target": "torch.ones(2, 3)"})
 WEIGHTED = tuple(valid.with_(weight=WEIGHT) for valid in (CROSS, NLL, LINEAR, MARGIN, SOFT))
 BIASED = LINEAR.with_(linear_bias="torch.zeros(3)")
-VALID = (
-    CROSS, NLL, MARGIN, PROBABILITIES, LINEAR, LINEAR_PROBABILITIES, CHUNKED, MULTI, ROW, SOFT,
-    *WEIGHTED, BIASED,
-)  # fmt: skip
 
 
 def _labels_out_of_range_in_chunks() -> Iterator[Invalid]:

@@ -51,6 +51,11 @@ def _valid(case: Case) -> Valid:
     return Valid(case.loss, {name: _text(value) for name, value in case.arguments.items()})
 
 
+def valid(form: Signature) -> Valid:
+    """The ordinary call of a form with all of its tensors."""
+    return _valid(form.ordinary(None, *(name for name, tensor in form.tensors.items() if tensor.optional)))
+
+
 def _text(value: Any) -> str:
     return literal(value, FLOAT32)
 
@@ -282,3 +287,4 @@ def derived(form: Signature) -> Iterator[Invalid]:
 
 
 ROWS: Rows = tuple(row for form in FORMS for row in derived(form))
+VALID: tuple[Valid, ...] = tuple(map(valid, FORMS))

@@ -13,10 +13,9 @@ GAUSSIAN = Valid(
     {"input": "torch.zeros(2, 3)", "target": "torch.ones(2, 3)", "var": "torch.ones(2, 3)"},
 )
 KL = Valid("kl_div", {"input": "torch.zeros(2, 3)", "target": "torch.ones(2, 3)"})
-VALID = (POISSON, RATE, GAUSSIAN, KL)
 
 ROWS: Rows = (
-    *(row for valid in VALID[1:] for row in valid.but("shapes-apart", target="torch.ones(2, 4)")),
+    *(row for valid in (RATE, GAUSSIAN, KL) for row in valid.but("shapes-apart", target="torch.ones(2, 4)")),
     # The documentation asks for the same shape.
     *POISSON.but("target-fewer-dimensions", target="torch.ones(3)"),
     *POISSON.but("target-more-dimensions", target="torch.ones(2, 2, 3)"),

@@ -17,7 +17,6 @@ TRIPLET, DISTANCE = TRIPLETS = tuple(
     )
     for loss in ("triplet_margin_loss", "triplet_margin_with_distance_loss")
 )
-VALID = (COSINE, RANKING, *TRIPLETS)
 
 ROWS: Rows = (
     *COSINE.but("shapes-apart", input2="torch.ones(2, 4)"),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from .row import Rows, Valid
 
 PAIR = {"input": "torch.zeros(2, 3)", "target": "torch.ones(2, 3)"}
-L1, MSE, SMOOTH, HUBER = VALID = tuple(
+L1, MSE, SMOOTH, HUBER = tuple(
     Valid(loss, PAIR) for loss in ("l1_loss", "mse_loss", "smooth_l1_loss", "huber_loss")
 )
 WEIGHTED = tuple(valid.with_(weight="torch.ones(2, 3)") for valid in (L1, MSE, HUBER))
-VALID += WEIGHTED
 
 
 def _of_pairs(valid: Valid) -> Rows:

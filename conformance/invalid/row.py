@@ -173,7 +173,7 @@ def module(loss: str, arguments: Mapping[str, str]) -> str:
 def options(loss: str) -> frozenset[str]:
     """What the module's constructor takes; nothing where it is made of sizes, and not of tensors."""
     cls: Any = getattr(torch.nn, LOSSES[loss].module, None)
-    if cls is None or loss == "linear_cross_entropy":
+    if cls is None or LOSSES[loss].layer:
         return frozenset()
     return frozenset(inspect.signature(cls).parameters)
 

@@ -22,7 +22,6 @@ UNBATCHED = PADDED.with_(
     input_lengths="torch.tensor(4)", target_lengths="torch.tensor(2)",
 )  # fmt: skip
 TUPLES = PADDED.with_(input_lengths="(4, 4)", target_lengths="(2, 2)")
-VALID = (PADDED, JOINED, UNBATCHED, TUPLES)
 
 LABELS = {"too-large": "5", "negative": "-1", "blank": "0"}
 

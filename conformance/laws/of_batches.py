@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from strategies import Case
+from strategies.signatures import form_of
 
 from ..dividing import divisor_weights
 from ..losses import LOSSES
@@ -43,7 +44,7 @@ def reducing(case: Case) -> Claim:
     }
     relations, given = ["np.sum(each) == total"], {}
     weights = divisor_weights(case)
-    if case.loss == "ctc_loss":
+    if form_of(case).of_sequences:
         given["lengths"] = np.maximum(case.arguments["target_lengths"], 1).astype(float)
         relations.append("np.sum(each / lengths) / lengths.size == mean")
     elif weights is None:

@@ -51,7 +51,7 @@ def batch_size(case: Case) -> int | None:
 def taking(case: Case, rows: list[int] | int) -> Case:
     """The call of some samples of a spelt-out one, in this order; of one alone if `rows` is a number."""
     index = np.asarray(rows, dtype=np.int64)
-    if case.loss == "ctc_loss":
+    if form_of(case).of_sequences:
         return _sequences(case, index)
     axes = axes_of(case, "N")
     return case.replacing(

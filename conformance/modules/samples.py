@@ -12,6 +12,7 @@ from strategies.case import read_only
 
 from ..losses import LOSSES
 from ..running import LEGACY
+from .derived import derived
 
 
 class Code(str):
@@ -61,7 +62,7 @@ class Sample:
             by_size = (case.replacing(**LEGACY[reduction]) for reduction in ("sum", "mean"))
             yield Argument(loss, "size_average", *by_size)
             yield Argument(loss, "reduce", case.replacing(reduce=True), case.replacing(reduce=False))
-        if loss == "linear_cross_entropy":
+        if LOSSES[loss].layer:
             yield Argument(loss, "dtype", case, replace(case, format=FORMATS["float64"]))
             # Chunks are for what is not smoothed.
             plain = case.without("label_smoothing")
@@ -86,11 +87,9 @@ INPUT = [[0.25, -1.5, 3.0], [2.0, 0.5, -0.75]]
 TARGET = [[1.0, 0.25, -2.0], [0.5, 3.0, 2.25]]
 PROBABILITIES = [[0.25, 0.5, 0.875], [0.125, 0.75, 0.5]]
 SIGNS = [[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0]]
-BITS = [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]
 LABELS = [2, 1]
 CLASS_WEIGHT = [1.0, 0.5, 2.0]
 PAIR = {"input": INPUT, "target": TARGET}
-LABELLED = {"input": INPUT, "target": LABELS}
 TRIPLET = {"anchor": INPUT, "positive": [[1.0, -1.0, 2.0], [0.5, 1.5, 0.25]], "negative": TARGET}
 
 _LINEAR = _sample(
@@ -120,63 +119,31 @@ _SIZES: Mapping[str, Mapping[str, Any]] = {
 }
 _LINEAR = replace(_LINEAR, others={**_LINEAR.others, **{name: _arrays(new) for name, new in _SIZES.items()}})
 
-SAMPLES = {
-    sample.loss: sample
-    for sample in (
-        _sample("l1_loss", PAIR),
-        _sample("mse_loss", PAIR),
-        _sample("smooth_l1_loss", PAIR, beta=(0.5, 2.0)),
-        _sample("huber_loss", PAIR, delta=(0.5, 2.0)),
-        _sample(
-            "cross_entropy", LABELLED,
-            weight=(CLASS_WEIGHT, None), ignore_index=(1, 2), label_smoothing=(0.25, 0.5),
-        ),
-        _sample("nll_loss", LABELLED, weight=(CLASS_WEIGHT, None), ignore_index=(1, 2)),
-        _LINEAR,
-        _sample(
-            "binary_cross_entropy", {"input": PROBABILITIES, "target": BITS}, weight=(PROBABILITIES, None)
-        ),
-        _sample(
-            "binary_cross_entropy_with_logits", {"input": INPUT, "target": BITS},
-            weight=(PROBABILITIES, None), pos_weight=(CLASS_WEIGHT, None),
-        ),
-        _sample("soft_margin_loss", {"input": INPUT, "target": SIGNS}),
-        _sample("hinge_embedding_loss", {"input": INPUT, "target": SIGNS}, margin=(0.5, 2.0)),
-        _sample(
-            "poisson_nll_loss", {"input": PROBABILITIES, "target": TRIPLET["positive"]},
-            log_input=(False, True), full=(True, False), eps=(0.5, 0.25),
-        ),
-        _sample("gaussian_nll_loss", {**PAIR, "var": PROBABILITIES}, full=(True, False), eps=(0.25, 0.75)),
-        _sample("kl_div", {"input": INPUT, "target": PROBABILITIES}, log_target=(True, False)),
-        _sample(
-            "cosine_embedding_loss", {"input1": INPUT, "input2": TARGET, "target": [1.0, -1.0]},
-            margin=(-0.5, 0.25),
-        ),
-        _sample(
-            "margin_ranking_loss", {"input1": INPUT, "input2": TARGET, "target": SIGNS}, margin=(0.5, 2.0)
-        ),
-        _sample(
-            "triplet_margin_loss", TRIPLET,
-            margin=(4.0, 6.0), p=(3.0, 1.0), eps=(0.25, 0.5), swap=(True, False),
-        ),
-        _sample(
-            "triplet_margin_with_distance_loss", TRIPLET,
-            distance_function=(Code("torch.nn.PairwiseDistance(p=1)"), Code("F.pairwise_distance")),
-            margin=(4.0, 6.0), swap=(True, False),
-        ),
-        _sample("multi_margin_loss", LABELLED, p=(2, 1), margin=(0.5, 2.0), weight=(CLASS_WEIGHT, None)),
-        _sample("multilabel_margin_loss", {"input": INPUT, "target": [[2, 0, -1], [1, -1, 0]]}),
-        _sample("multilabel_soft_margin_loss", {"input": INPUT, "target": BITS}, weight=(CLASS_WEIGHT, None)),
-        # The second sample has too few frames for its labels.
-        _sample(
-            "ctc_loss",
-            {
-                "log_probs": [INPUT, TARGET, SIGNS],
-                "targets": [[2, 2], [2, 2]],
-                "input_lengths": [3, 2],
-                "target_lengths": [2, 2],
-            },
-            blank=(1, 0), zero_infinity=(True, False),
-        ),
-    )
-}  # fmt: skip
+# What the declarations do not give: sizes, functions, too few frames, and numbers below eps.
+WRITTEN = (
+    _LINEAR,
+    _sample("gaussian_nll_loss", {**PAIR, "var": PROBABILITIES}, full=(True, False), eps=(0.25, 0.75)),
+    _sample(
+        "triplet_margin_loss", TRIPLET,
+        margin=(4.0, 6.0), p=(3.0, 1.0), eps=(0.25, 0.5), swap=(True, False),
+    ),
+    _sample(
+        "triplet_margin_with_distance_loss", TRIPLET,
+        distance_function=(Code("torch.nn.PairwiseDistance(p=1)"), Code("F.pairwise_distance")),
+        margin=(4.0, 6.0), swap=(True, False),
+    ),
+    # The second sample has too few frames for its labels.
+    _sample(
+        "ctc_loss",
+        {
+            "log_probs": [INPUT, TARGET, SIGNS],
+            "targets": [[2, 2], [2, 2]],
+            "input_lengths": [3, 2],
+            "target_lengths": [2, 2],
+        },
+        blank=(1, 0), zero_infinity=(True, False),
+    ),
+)  # fmt: skip
+
+SAMPLES = {name: Sample(*derived(loss)) for name, loss in LOSSES.items()}
+SAMPLES |= {sample.loss: sample for sample in WRITTEN}

@@ -44,7 +44,7 @@ def making(case: Case, name: str = "criterion") -> list[str]:
     """Torch code that makes the module of a case under a name."""
     loss = LOSSES[case.loss]
     options, _ = parted(loss, case)
-    if loss.name != "linear_cross_entropy":
+    if not loss.layer:
         return [f"{name} = {options.call(f'torch.nn.{loss.module}')}"]
     classes, *positions, features = case.arguments["linear_weight"].shape
     layer = {key: _flat(key, value) for key, value in _state(case).items() if key in PARAMETERS}

@@ -6,15 +6,20 @@ are written down here once more, on purpose: a strategy that loses one, or gains
 
 from typing import Any
 
+from conformance.losses import LOSSES
+
 from . import binary, classification, distribution, embedding, regression, sequence
+from .declared import corners_of, options_of
 from .shared import NUMBERS, SIGNED, UNBOUNDED, Call, Corners
 
 _FAMILIES = (regression, classification, binary, distribution, embedding, sequence)
 
-CORNERS: dict[str, Corners] = {loss: table for family in _FAMILIES for loss, table in family.CORNERS.items()}
+# A loss without a table of its own has these, which its declaration gives.
+CORNERS: dict[str, Corners] = {loss: corners_of(row) for loss, row in LOSSES.items()}
+CORNERS |= {loss: table for family in _FAMILIES for loss, table in family.CORNERS.items()}
 # Values of the options that are neither arrays nor depend on the other arguments.
-OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {
-    loss: table for family in _FAMILIES for loss, table in family.OPTIONS.items()
-}
+OPTIONS: dict[str, dict[str, tuple[Any, ...]]] = {loss: options_of(row) for loss, row in LOSSES.items()}
+OPTIONS |= {loss: {} for family in _FAMILIES for loss in family.CORNERS}
+OPTIONS |= {loss: table for family in _FAMILIES for loss, table in family.OPTIONS.items()}
 
 __all__ = ["CORNERS", "NUMBERS", "OPTIONS", "SIGNED", "UNBOUNDED", "Call", "Corners"]

@@ -7,10 +7,11 @@ import os
 import sys
 from pathlib import Path
 
+from conformance.losses import LOSSES
+
 from . import KINDS, SABOTEURS, SEVERITIES
 from .campaign import read_results, run_all
 from .power import cost, goals_hold, left, markdown, rates, text
-from .witness import CALLS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m meta_tests.saboteurs", description=__doc__)
     parser.add_argument(
-        "--loss", action="append", choices=CALLS, metavar="NAME", help="these losses only; repeatable"
+        "--loss", action="append", choices=LOSSES, metavar="NAME", help="these losses only; repeatable"
     )
     parser.add_argument("--kind", action="append", choices=KINDS, help="these kinds only; repeatable")
     parser.add_argument("--severity", action="append", choices=SEVERITIES, help="these only; repeatable")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from conformance.losses import LOSSES
+
 from . import faults as f
 from .saboteur import MODERATE, SUBTLE, Fault, Saboteur
-from .witness import CALLS
+from .witness import CALLS, FIRST, bends
 
 # Where there is a kernel of the loss, it is broken; else the functional is.
 KERNELS = {
@@ -34,20 +36,7 @@ BACKWARD = {
     "ctc_loss": "_ctc_loss_backward",
 }
 # The argument by which a gradient is spoiled.
-VARIABLE = dict.fromkeys(CALLS, "input") | {
-    "cosine_embedding_loss": "input1",
-    "margin_ranking_loss": "input1",
-    "triplet_margin_loss": "anchor",
-    "triplet_margin_with_distance_loss": "anchor",
-    "ctc_loss": "log_probs",
-}
-# They have none, or it is 0.
-NO_SECOND = (
-    "l1_loss", "nll_loss", "hinge_embedding_loss", "kl_div", "margin_ranking_loss",
-    "multi_margin_loss", "multilabel_margin_loss", "ctc_loss",
-)  # fmt: skip
-# What a loss is called with in its ordinary call, where that is not simply x.
-FIRST = {"binary_cross_entropy": "x.sigmoid()", "ctc_loss": "x.log_softmax(-1)[:, None]"}
+VARIABLE = {name: next(iter(loss.forms[0].required)) for name, loss in LOSSES.items()}
 
 
 def _kernel(loss: str) -> str:
@@ -65,7 +54,7 @@ def _spoiled(loss: str, change: f.Change) -> Fault:
 
 def _of(loss: str) -> tuple[Saboteur, ...]:
     call, kernel, variable = CALLS[loss], _kernel(loss), VARIABLE[loss]
-    first = FIRST.get(loss, "x")
+    first = FIRST[loss]
     gradient = f"gradient({call})"
     errors = (
         ("float32", 1e-3, MODERATE), ("float32", 1e-6, SUBTLE),
@@ -132,7 +121,7 @@ def _of(loss: str) -> tuple[Saboteur, ...]:
         ),
     ) + (
         ()
-        if loss in NO_SECOND
+        if not bends(loss)
         else (
             Saboteur(
                 loss, "second derivative", "second derivative", SUBTLE,
@@ -143,4 +132,4 @@ def _of(loss: str) -> tuple[Saboteur, ...]:
     )  # fmt: skip
 
 
-SABOTEURS = tuple(saboteur for loss in CALLS for saboteur in _of(loss))
+SABOTEURS = tuple(saboteur for loss in LOSSES for saboteur in _of(loss))

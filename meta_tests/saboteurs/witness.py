@@ -10,38 +10,52 @@ gradient.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from conformance.losses import LOSSES
+from strategies.arguments import Signature, Tensor
+from strategies.domains import BITS, NON_NEGATIVE, UNIT, Classes, Members
+
 from .saboteur import Saboteur
 
-# An ordinary call of each loss.
-CALLS = {
-    "l1_loss": "F.l1_loss(x, y, reduction='none')",
-    "mse_loss": "F.mse_loss(x, y, reduction='none')",
-    "smooth_l1_loss": "F.smooth_l1_loss(x, y, reduction='none')",
-    "huber_loss": "F.huber_loss(x, y, reduction='none')",
-    "cross_entropy": "F.cross_entropy(x, c, reduction='none')",
-    "nll_loss": "F.nll_loss(x, c, reduction='none')",
+# Calls that the declarations do not give: shapes that follow from others, and lengths.
+WRITTEN = {
     "linear_cross_entropy": "F.linear_cross_entropy(x, torch.ones(5, 5).to(x).tril(), c, reduction='none')",
-    "binary_cross_entropy": "F.binary_cross_entropy(x.sigmoid(), p, reduction='none')",
-    "binary_cross_entropy_with_logits": "F.binary_cross_entropy_with_logits(x, p, reduction='none')",
-    "soft_margin_loss": "F.soft_margin_loss(x, s, reduction='none')",
-    "hinge_embedding_loss": "F.hinge_embedding_loss(x, s, reduction='none')",
-    "poisson_nll_loss": "F.poisson_nll_loss(x, v, reduction='none')",
-    "gaussian_nll_loss": "F.gaussian_nll_loss(x, y, v, reduction='none')",
-    "kl_div": "F.kl_div(x, p, reduction='none')",
-    "cosine_embedding_loss": "F.cosine_embedding_loss(x, y, d, reduction='none')",
-    "margin_ranking_loss": "F.margin_ranking_loss(x, y, s, reduction='none')",
-    "triplet_margin_loss": "F.triplet_margin_loss(x, y, z, reduction='none')",
-    "triplet_margin_with_distance_loss": "F.triplet_margin_with_distance_loss(x, y, z, reduction='none')",
-    "multi_margin_loss": "F.multi_margin_loss(x, c, reduction='none')",
-    "multilabel_margin_loss": "F.multilabel_margin_loss(x, m, reduction='none')",
-    "multilabel_soft_margin_loss": "F.multilabel_soft_margin_loss(x, p.round(), reduction='none')",
     "ctc_loss": "F.ctc_loss(x.log_softmax(-1)[:, None], torch.ones(1, 1).long(), (len(x),), (1,), 0, 'none')",
 }
+
+
+def first_of(form: Signature) -> str:
+    """What the first argument is in the ordinary call of a form: x, or what makes its numbers valid."""
+    return "x.sigmoid()" if next(iter(form.required.values())).domain == UNIT else "x"
+
+
+def call_of(form: Signature) -> str:
+    """The ordinary call of a form: the names that stand for numbers as its tensors are declared to hold."""
+    reals = iter("yz")
+    _, *others = form.required.values()
+    passed = [first_of(form), *(_name_of(tensor, reals) for tensor in others)]
+    return f"F.{form.loss}({', '.join(passed)}, reduction='none')"
+
+
+def _name_of(tensor: Tensor, reals: Iterator[str]) -> str:
+    domain = tensor.range
+    if isinstance(domain, Classes):
+        return "m" if domain.ended else "c"
+    if isinstance(domain, Members):
+        of_elements = tensor.any_shape or "C" in tensor.shapes[-1].split()
+        return "p.round()" if domain == BITS else "s" if of_elements else "d"
+    return {UNIT: "p", NON_NEGATIVE: "v"}.get(domain) or next(reals)
+
+
+# An ordinary call of each loss, and what its first argument is there.
+CALLS = {name: call_of(loss.forms[0]) for name, loss in LOSSES.items() if name not in WRITTEN} | WRITTEN
+FIRST = {name: first_of(loss.forms[0]) for name, loss in LOSSES.items()}
+FIRST["ctc_loss"] = "x.log_softmax(-1)[:, None]"
 
 
 def gradient(loss: torch.Tensor, x: torch.Tensor, create_graph: bool = False) -> torch.Tensor:
@@ -49,29 +63,41 @@ def gradient(loss: torch.Tensor, x: torch.Tensor, create_graph: bool = False) ->
     return torch.autograd.grad(loss.sum(), x, create_graph=create_graph)[0]
 
 
-def show(saboteur: Saboteur) -> str:
-    """What a saboteur's witness gives: shape, dtype and numbers, or the exception."""
+def names(dtype: torch.dtype, rows: int) -> dict[str, Any]:
+    """What the names in a witness stand for."""
     generator = torch.Generator().manual_seed(7)
-    dtype, n = getattr(torch, saboteur.dtype), saboteur.rows
 
     def drawn(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
-    x, y, z = (drawn(n, 5) for _ in range(3))
-    names: dict[str, Any] = {
+    x, y, z = (drawn(rows, 5) for _ in range(3))
+    return {
         "torch": torch, "F": F, "x": x.requires_grad_(), "y": y, "z": z, "p": y.sigmoid(), "q": z.sigmoid(),
         "v": z.abs() + 0.5, "s": torch.where(z > 0, 1, -1).to(dtype), "w": drawn(5).abs() + 0.5,
-        "c": torch.arange(n) * 2 % 5, "d": (torch.arange(n) % 2 * 2 - 1).to(dtype),
-        "m": torch.tensor([[3, 0, -1, 1, -1]] * n),
+        "c": torch.arange(rows) * 2 % 5, "d": (torch.arange(rows) % 2 * 2 - 1).to(dtype),
+        "m": torch.tensor([[3, 0, -1, 1, -1]] * rows),
         "gradient": lambda loss: gradient(loss, x),
         "twice": lambda loss: gradient(gradient(loss, x, create_graph=True) ** 2, x),
     }  # fmt: skip
+
+
+def bends(loss: str) -> bool:
+    """Whether the second derivative of a loss in its ordinary call exists and is not 0."""
+    try:
+        return bool(eval(f"twice({CALLS[loss]})", names(torch.float64, 3)).any())
+    except (AttributeError, RuntimeError):  # there is no such loss, or no such derivative
+        return False
+
+
+def show(saboteur: Saboteur) -> str:
+    """What a saboteur's witness gives: shape, dtype and numbers, or the exception."""
+    known = names(getattr(torch, saboteur.dtype), saboteur.rows)
     *statements, expression = (saboteur.witness or CALLS[saboteur.loss]).splitlines()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of deprecated arguments and the like
         try:
-            exec("\n".join(statements), names)
-            got = eval(expression, names)
+            exec("\n".join(statements), known)
+            got = eval(expression, known)
         except Exception as error:  # that another class is raised may be what is shown
             return repr(error)
     if isinstance(got, torch.Tensor):
