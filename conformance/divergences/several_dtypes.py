@@ -16,11 +16,11 @@ from ..losses import LOSSES
 from ..mismatch import GradientMismatch, Mismatch
 from . import (
     binary,
-    chunked,
     classification,
     distribution,
     embedding,
     every_loss,
+    linear_cross_entropy,
     regression,
     torch_formulas,
     zero_times_infinity,
@@ -179,7 +179,7 @@ class Promotes:
 OF_ONE_TYPE = OnRecord(
     regression.DIVERGENCES
     + classification.DIVERGENCES
-    + chunked.DIVERGENCES
+    + linear_cross_entropy.DIVERGENCES
     + binary.DIVERGENCES
     + distribution.DIVERGENCES
     + embedding.DIVERGENCES
