@@ -57,8 +57,8 @@ def reducing(case: Case) -> Claim:
         calls["mean"] = reduced(case, "mean")
     if "batchmean" in LOSSES[case.loss].reductions:
         calls["batchmean"] = reduced(case, "batchmean")
-        x = case.arguments["input"]
-        relations.append(f"np.sum(each) / {len(x) if x.ndim else 1} == batchmean")
+        shape = np.broadcast_shapes(case.arguments["input"].shape, case.arguments["target"].shape)
+        relations.append(f"np.sum(each) / {shape[0] if shape else 1} == batchmean")
     return Claim(calls, tuple(relations), given)
 
 
