@@ -283,7 +283,8 @@ DIVERGENCES = (
         "the forward call takes labels in uint8; going back refuses them if they have a second axis",
         (
             gradient("torch.zeros(1, 2, 1)",
-                     "F.nll_loss(x, torch.zeros(1, 1, dtype=torch.uint8))", "[0, 0, 0]", "RuntimeError", -1.0),
+                     "F.nll_loss(x, torch.zeros(1, 1, dtype=torch.uint8))", "[0, 0, 0]",
+                     "RuntimeError", -1.0),
         ),
         of=("gradient",),
     ),
