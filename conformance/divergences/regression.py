@@ -116,6 +116,25 @@ DIVERGENCES = (
         of=("gradient",),
     ),
     Divergence(
+        "mse_loss-one-dtype-backward", "error", "corner",
+        Raises(("RuntimeError",), ("Found dtype",), several_dtypes),
+        "the forward call takes arguments of several dtypes; going back raises unless all have the same",
+        (
+            gradient("torch.zeros(2)", "F.mse_loss(x, torch.tensor([1, 2]))", "[0]", "RuntimeError", -1.0),
+        ),
+        of=("gradient",), until="2.13",
+    ),
+    Divergence(
+        "smooth_l1_loss-half-backward", "error", "corner",
+        Raises(("RuntimeError",), ("not implemented for 'Half'",)),
+        "the forward call takes float16; going back is not implemented",
+        (
+            gradient("torch.zeros(2).half()", "F.smooth_l1_loss(x, torch.tensor([1, 2]))", "[0]",
+                     "RuntimeError", -0.5),
+        ),
+        of=("gradient",), until="2.13",
+    ),
+    Divergence(
         "l1_loss-weight-lost", "convention", "ordinary",
         AnyOf((Contract(("no gradient by weight",)), Computes({"l1_loss": by_torch.l1_loss_without_weight}))),
         "where a call passes through __torch_function__ (a mode, a subclass, a device around it, a compiler"

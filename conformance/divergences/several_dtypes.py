@@ -225,7 +225,8 @@ DIVERGENCES = (
             *(value(f"F.{loss}({ROWS})", 2.7343733, 2.7320492) for loss in TRIPLETS),
             value(f"F.multilabel_soft_margin_loss({LOW}, {ONE})", 0.69140625, 0.6931472),
             gradient("torch.tensor(0.0).bfloat16()",
-                     "F.smooth_l1_loss(torch.full((3,), 0.2509), x, reduction='sum')", "", -0.75, -0.7527),
+                     "F.smooth_l1_loss(torch.tensor([4.0155, 4.0155, 0.0155]), x, beta=16.0, "
+                     "reduction='sum')", "", -0.5, -0.50290625),
             gradient(PROBABILITIES, "F.cross_entropy(torch.zeros(1, 2).bfloat16(), x)", "[0, 0]",
                      0.69140625, 0.6931472),
         ),
@@ -278,10 +279,25 @@ DIVERGENCES = (
         ),
     ),
     Divergence(
-        f"{SOFT}-bool-backward", "error", "corner",
-        Raises(("RuntimeError",), ("on a bool tensor",), of_integers),
-        "the forward call takes a target of bools; going back negates it, which torch refuses",
-        (gradient(ZERO, f"F.{SOFT}(x, torch.tensor([True]))", "[0]", "RuntimeError", -0.5),),
+        "nll_loss-uint8-backward", "error", "corner", Raises(("RuntimeError",), ("but found Byte",)),
+        "the forward call takes labels in uint8; going back refuses them if they have a second axis",
+        (
+            gradient("torch.zeros(1, 2, 1)",
+                     "F.nll_loss(x, torch.zeros(1, 1, dtype=torch.uint8))", "[0, 0, 0]",
+                     "RuntimeError", -1.0),
+        ),
         of=("gradient",),
+    ),
+    *(
+        Divergence(
+            f"{SOFT}-bool-backward{name}", "error", "corner",
+            Raises((raised,), ("on a bool tensor",), of_integers),
+            "the forward call takes a target of bools; going back negates it, which torch refuses",
+            (gradient(ZERO, f"F.{SOFT}(x, torch.tensor([True]))", "[0]", raised, -0.5),),
+            of=("gradient",), since=since, until=until,
+        )
+        for name, raised, since, until in (
+            ("", "RuntimeError", None, "2.14"), ("-not-implemented", "NotImplementedError", "2.14", None),
+        )
     ),
 )  # fmt: skip
