@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import torch
 
 
@@ -13,7 +15,7 @@ def quantile_loss(
         raise ValueError(f"shapes must be equal, got {input.shape} and {target.shape}")
     if not (input.is_floating_point() and target.is_floating_point()):
         raise TypeError(f"input and target must hold real numbers, got {input.dtype} and {target.dtype}")
-    if not isinstance(quantile, float | int) or not 0 <= quantile <= 1:
+    if not isinstance(quantile, Real) or not 0 <= quantile <= 1:
         raise ValueError(f"quantile must be a number from 0 to 1, got {quantile!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction!r} is not a valid value for reduction")
