@@ -30,7 +30,7 @@ from .embedding import (
     triplet_margin_with_distance_loss,
 )
 from .infinities import with_infinities
-from .options import with_option_types
+from .options import with_option_types, with_python_numbers
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .sequence import ctc_loss
 
@@ -71,4 +71,5 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "with_infinities",
     "with_option_types",
+    "with_python_numbers",
 ]
