@@ -14,7 +14,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from reference import Array
-from strategies import Case, Differentiation, differentiations, spread, with_option_types, with_python_numbers
+from strategies import (
+    Case,
+    Differentiation,
+    differentiations,
+    spread,
+    with_infinities,
+    with_option_types,
+    with_python_numbers,
+)
 
 from .cells import run_drawn
 from .chunked import may_refuse
@@ -59,7 +67,7 @@ def test_way(passage: Passage, tally: Tally, base_seed: int) -> None:
             pytest.skip(passage.way.undefined[place])
     cases = st.sampled_from(loss.reductions).flatmap(lambda reduction: loss.cases(form, reduction))
     examples = max(1, settings().max_examples // passage.way.divisor)
-    drawn = differentiations(with_option_types(cases), form)
+    drawn = differentiations(with_option_types(with_infinities(cases)), form)
     backward = passage.way.differentiates and passage.obstacle_backward is None
     run_drawn(passage, base_seed, lambda e: check_way(passage, e, tally, backward), drawn, examples, tally)
     if not tally.examples:
