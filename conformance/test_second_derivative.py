@@ -11,7 +11,7 @@ import torch
 from hypothesis import settings
 
 from reference import Array
-from strategies import Differentiation, differentiations
+from strategies import Differentiation, differentiations, with_option_types
 
 from .cells import Cell, run_drawn
 from .chunked import may_refuse
@@ -34,7 +34,8 @@ def test_second_derivative(cell: Cell, tally: Tally, base_seed: int) -> None:
         pytest.skip(cell.obstacle_backward)
     if not (cell.loss.twice and cell.loss.forward):
         pytest.skip("torch has no second derivative and no forward mode of this loss")
-    drawn = differentiations(cell.loss.cases(cell.format, cell.reduction), cell.format, twice=True)
+    cases = with_option_types(cell.loss.cases(cell.format, cell.reduction))
+    drawn = differentiations(cases, cell.format, twice=True)
     examples = max(1, settings().max_examples // FEWER)
     run_drawn(cell, base_seed, lambda example: check_second(cell, example, tally), drawn, examples, tally)
 

@@ -14,7 +14,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from reference import Array
-from strategies import Case, Differentiation, differentiations, spread, with_option_types
+from strategies import (
+    Case,
+    Differentiation,
+    differentiations,
+    spread,
+    with_infinities,
+    with_option_types,
+    with_python_numbers,
+)
 
 from .cells import run_drawn
 from .chunked import may_refuse
@@ -59,7 +67,7 @@ def test_way(passage: Passage, tally: Tally, base_seed: int) -> None:
             pytest.skip(passage.way.undefined[place])
     cases = st.sampled_from(loss.reductions).flatmap(lambda reduction: loss.cases(form, reduction))
     examples = max(1, settings().max_examples // passage.way.divisor)
-    drawn = differentiations(with_option_types(cases), form)
+    drawn = differentiations(with_option_types(with_infinities(cases)), form)
     backward = passage.way.differentiates and passage.obstacle_backward is None
     run_drawn(passage, base_seed, lambda e: check_way(passage, e, tally, backward), drawn, examples, tally)
     if not tally.examples:
@@ -120,6 +128,8 @@ def _check_call(
             skip_undocumented(case, outcome.error)
     if other.error and not plain.error and may_refuse(case, way.name):
         raise Untested(f"{way.name} of the chunked path, which is documented as unsupported")
+    if other.error and not plain.error and _refuses_scalars(passage, case, wanted, upstream, other.error):
+        raise Untested(f"{way.name} of an option that is a NumPy scalar is refused") from other.error
     problem = _parity(plain, other, next(iter(laid.values())).device) or _touched(laid, memory)
     if problem:
         argument, (text, shows) = problem
@@ -131,6 +141,22 @@ def _check_call(
         if first is not None and second is not None and way.data:
             looked_at = replace(passed, argument=what)
             _check_bits_or_bound(passage, example, looked_at, first, second, derivatives, tally)
+
+
+def _refuses_scalars(
+    passage: Passage, case: Case, wanted: list[str], upstream: Array | None, error: Exception
+) -> bool:
+    """Whether a way raises an error only because options are NumPy scalars, not with Python numbers.
+
+    Options are documented as float or int. Compilers make tensors of NumPy scalars.
+    """
+    plain = with_python_numbers(case)
+    if plain is case:
+        return False
+    functions, given = passage.way.functions(plain), arguments(plain, passage.device)
+    laid = {name: passage.way.laid_out(name, given[name]).detach() for name in tensors_of(plain)}
+    again = go(functions.way, laid, wanted, upstream, functions.back).error
+    return again is None or _told(again) != _told(error)
 
 
 def go(

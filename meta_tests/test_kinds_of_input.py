@@ -80,6 +80,12 @@ def only_tensor(original: Fault, given: dict[str, Any]) -> Any:
     return original(**{**given, "var": 2 * var if isinstance(var, torch.Tensor) and not var.ndim else var})
 
 
+def finite_in_inference_mode(original: Fault, given: dict[str, Any]) -> Any:
+    """A loss of infinite input that is 5 in inference mode."""
+    loss, infinite = original(**given), given["input"].isinf().any()
+    return torch.full_like(loss, 5.0) if infinite and torch.is_inference_mode_enabled() else loss
+
+
 SCALARS = (np.float64, np.float32, np.int64)
 FAULTS: list[tuple[str, str, str, Fault, Callable[..., None]]] = [
     ("a negative class weight counts as 0 in the mean", "nll_loss", "mean", clamped_divisor, run_value),
@@ -106,6 +112,7 @@ FAULTS: list[tuple[str, str, str, Fault, Callable[..., None]]] = [
     ("a 0-d variance, in its gradient", "gaussian_nll_loss", "sum", only_tensor, run_gradient),
     ("a margin of NumPy in inference mode", "margin_ranking_loss", "mean",
      off_by_one("margin", SCALARS, torch.is_inference_mode_enabled), run_way),
+    ("infinite input in inference mode", "smooth_l1_loss", "mean", finite_in_inference_mode, run_way),
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from .declared import declared
 from .directions import Differentiation, differentiations, masked, spread
 from .dtypes import DTYPES, form_of, takes
 from .infinities import with_infinities
-from .options import with_option_types
+from .options import with_option_types, with_python_numbers
 
 __all__ = [
     "DTYPES",
@@ -39,6 +39,7 @@ __all__ = [
     "takes",
     "with_infinities",
     "with_option_types",
+    "with_python_numbers",
 ]
 
 # What a declaration does not say: labels that are ignored, vectors that are equal, sequences, functions.

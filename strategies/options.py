@@ -55,6 +55,12 @@ def _holds(kind: Callable[[Any], Any], number: float) -> bool:
     return bool(kind(number) == number)
 
 
+def with_python_numbers(case: Case) -> Case:
+    """The same case with Python numbers in place of NumPy scalars; the very case if it has none."""
+    scalars = {name: value for name, value in case.arguments.items() if isinstance(value, np.generic)}
+    return case.replacing(**{name: value.item() for name, value in scalars.items()}) if scalars else case
+
+
 @st.composite
 def with_option_types(draw: st.DrawFn, cases: st.SearchStrategy[Case], *, rarely: int = 2) -> Case:
     """Cases some of whose number options are, at times, of another type. Shrinks to cases without.
