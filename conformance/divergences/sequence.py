@@ -23,8 +23,9 @@ ZERO = "torch.zeros(1)"
 
 
 def no_probability(m: Any) -> Elements:
-    """Classes whose log-probability is -inf."""
-    return np.asarray(m.case.arguments["log_probs"] == -np.inf)
+    """Classes whose log-probability is -inf or nan."""
+    x = m.case.arguments["log_probs"]
+    return np.asarray((x == -np.inf) | np.isnan(x))
 
 
 def _losses(m: Any) -> Array:
@@ -132,10 +133,14 @@ DIVERGENCES = (
     ),
     Divergence(
         "ctc_loss-gradient-infinite", "nan", "corner", Gives((NAN,), no_probability),
-        "the derivative by a class whose probability is 0 is nan, although no alignment passes there",
+        "the derivative by a class whose probability is 0 or nan is nan, although no alignment passes there or "
+        "the loss is left out",
         (
             gradient("torch.tensor([[[-math.inf, 0.0]]])", "F.ctc_loss(x, torch.tensor([[1]]), (1,), (1,))",
                      "[0, 0, 0]", NAN, 0.0),
+            gradient("torch.tensor([[[0.0, math.nan]]])",
+                     "F.ctc_loss(x, torch.empty(1, 0).long(), (1,), (0,))", "[0, 0, 1]", NAN, 0.0,
+                     "torch.tensor(0.0)"),
         ),
         of=("gradient",),
     ),
