@@ -133,8 +133,8 @@ DIVERGENCES = (
     ),
     Divergence(
         "ctc_loss-gradient-infinite", "nan", "corner", Gives((NAN,), no_probability),
-        "the derivative by a class whose probability is 0 or nan is nan, although no alignment passes there or "
-        "the loss is left out",
+        "the derivative by a class whose probability is 0 or nan is nan, although no alignment passes "
+        "there, or the loss is left out",
         (
             gradient("torch.tensor([[[-math.inf, 0.0]]])", "F.ctc_loss(x, torch.tensor([[1]]), (1,), (1,))",
                      "[0, 0, 0]", NAN, 0.0),
