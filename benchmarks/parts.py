@@ -14,11 +14,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from conformance.cells import Cell, run_drawn
+from conformance.checks.value import check_value
 from conformance.judging import expect
 from conformance.losses import Loss
 from conformance.running import arguments, functional, ways
 from conformance.tally import Tally
-from conformance.test_value import check_value
 from reference import FORMATS
 from strategies import Case, with_infinities
 

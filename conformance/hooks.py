@@ -20,6 +20,7 @@ from strategies import values
 
 from . import corners, devices, failures, foreign, laws, notes, options, report, scripts, surroundings, ways
 from .cells import Cell, all_cells
+from .checks.other_dtypes import dtype_cells
 from .crashes import Crashes
 from .divergences import in_force, read_records
 from .implementation import TORCH, find_implementation, under_test
@@ -29,7 +30,6 @@ from .report.terminal import summary
 from .selection import selected_losses, split, ways_left_out
 from .session import session
 from .tally import Tally
-from .test_other_dtypes import dtype_cells
 from .watch import Watch
 
 

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from strategies import Case, Differentiation, differentiations, is_real, values, with_option_types
 
 from .cells import Cell, all_cells, run_drawn
+from .checks.gradient import check_gradient
+from .checks.second_derivative import check_second
+from .checks.value import check_value
+from .checks.ways import check_way
 from .corners import places
 from .divergences import DIVERGENCES, Divergence
 from .judging import WEIGHTS
 from .losses import LOSSES, Loss
 from .tally import Tally
-from .test_gradient import check_gradient
-from .test_second_derivative import check_second
-from .test_value import check_value
-from .test_ways import check_way
 from .ways import passages
 
 # A divergence is met by ordinary data if more than one in so many examples of some loss and dtype meets it.

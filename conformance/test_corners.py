@@ -11,10 +11,10 @@ import torch
 from strategies import Differentiation
 
 from . import watch
+from .checks.gradient import check_gradient
+from .checks.value import check_value
 from .corners import Place
 from .tally import Tally
-from .test_gradient import check_gradient
-from .test_value import check_value
 
 
 @pytest.fixture(autouse=True)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
-import math
-import tempfile
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
 
-from . import watch
-from .disposable import attempt_apart
+from .checks.witnesses import dangerous_witnesses, is_fixed, run, shows
 from .divergences import in_force
 from .divergences.checking import problem_of
-from .divergences.record import Showing, near, showings
+from .divergences.record import Showing, showings
 from .findings import script
-from .foreign import contained
-from .implementation import TORCH, Untested, under_test
-from .invalid import ROWS
+from .implementation import TORCH, under_test
 from .scripts import section
 from .selection import ways_left_out
 
@@ -33,34 +25,10 @@ def _restored() -> Iterator[None]:
         torch.use_deterministic_algorithms(False)
 
 
-def run(witness: str) -> float | str:
-    """What a witness gives: a number, or the name of the exception it raises."""
-    watch.note(witness)
-    *statements, expression = witness.splitlines()
-    names = {"torch": torch, "F": under_test().F, "math": math}
-    try:
-        exec("\n".join(statements), names)
-        return float(eval(expression, names))
-    except Untested as error:
-        return type(error).__name__
-    except BaseException as error:  # a witness is somebody's code
-        contained(error)
-        return type(error).__name__
-
-
-@cache
-def dangerous_witnesses() -> dict[str, float | str]:
-    """What the witnesses give that may read out of bounds, in a process of their own."""
-    dangerous = {row.call for row in ROWS if row.dangerous}
-    here = [showing for showing in showings(in_force()) if hasattr(torch.nn.functional, showing.loss)]
-    calls = [showing.witness.code for showing in here if showing.witness.code in dangerous]
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes = attempt_apart(calls, "cpu", Path(folder, "journal"))
-    return {call: outcome.gives for call, outcome in outcomes.items()}
-
-
 # Where nothing is on record, there is a test that is not run rather than none, which would be an error.
 NOTHING = pytest.param(None, id="nothing", marks=pytest.mark.skip("no divergence is on record"))
+
+
 shown = pytest.mark.parametrize("showing", showings(in_force()) or [NOTHING], ids=str)
 
 
@@ -91,22 +59,7 @@ def test_witness_still_diverges(showing: Showing, pytestconfig: pytest.Config) -
         pytest.fail(f"{showing}: {problem}{section(lines)}", pytrace=False)
 
 
-def shows(showing: Showing, got: float | str) -> bool:
-    """Whether what a witness gives is what the record says; what it reads from elsewhere may be anything."""
-    elsewhere = (showing.of, showing.record.kind) == ("invalid call", "uninitialised")
-    return not _is_exception(got) if elsewhere else near(got, showing.witness.gives)
-
-
-def is_fixed(showing: Showing, got: float | str) -> bool:
-    """Whether what a witness gives is right."""
-    return near(got, showing.witness.truth) or (showing.of == "invalid call" and _is_exception(got))
-
-
 @shown
 def test_record_is_a_divergence(showing: Showing) -> None:
     """What torch gives is not the truth, and each field of the record has a meaning."""
     assert problem_of(showing.record) is None
-
-
-def _is_exception(got: float | str) -> bool:
-    return isinstance(got, str) and hasattr(builtins, got)

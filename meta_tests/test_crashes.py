@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 import torch
 
-from conformance import foreign, scripts, test_corners, test_divergences, test_laws, test_support, watch
+from conformance import foreign, scripts, test_corners, test_support, watch
 from conformance.candidates import candidates
 from conformance.cells import Cell
+from conformance.checks import laws, witnesses
 from conformance.corners import places
 from conformance.disposable import attempt
 from conformance.ending import ending
@@ -322,9 +323,9 @@ RUNS: dict[str, Callable[[], object]] = {
     "obstacle": lambda: obstacle.__wrapped__("huber_loss", "float32", "cpu"),
     "obstacle backward": lambda: obstacle.__wrapped__("huber_loss", "float32", "cpu", backward=True),
     "invalid call": lambda: attempt("F.huber_loss(torch.ones(1), torch.ones(1))", "cpu"),
-    "witness": lambda: test_divergences.run("F.huber_loss(torch.ones(1), torch.ones(1))"),
+    "witness": lambda: witnesses.run("F.huber_loss(torch.ones(1), torch.ones(1))"),
     "corner": lambda: test_corners.test_corner(places([LOSS], ["float32"], ["cpu"])[0], Tally()),
-    "law": lambda: test_laws.run_torch(SIMPLE_HUBER, "cpu"),
+    "law": lambda: laws.run_torch(SIMPLE_HUBER, "cpu"),
     "refusal": lambda: test_support.test_second_derivative_and_forward_mode_exist_as_recorded(LOSS),
     "module": lambda: observe(SAMPLES["huber_loss"].case, "cpu"),
     "functional of a module": lambda: expect(SAMPLES["huber_loss"].case, "cpu"),

@@ -349,7 +349,7 @@ def test_ctrl_c_interrupts_an_implementation(
 def test_exceptions_in_a_circle_are_told() -> None:
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
-    from conformance.test_ways import _told
+    from conformance.checks.ways import _told
 
     assert _told(one) == "raised ValueError: one due to ValueError: two"
     assert told(UnfitError("returned None")) == "returned None"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from conformance import divergences, test_divergences
+from conformance import divergences
+from conformance.checks import witnesses
 from conformance.divergences.record import Witness
 from conformance.session import session
 from conformance.tally import Tally
@@ -79,6 +80,6 @@ def test_a_record_explains_by_a_bool_of_any_sort(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_witness_gives_whatever_it_raises() -> None:
-    assert test_divergences.run("import nowhere_to_be_found\n1.0") == "ModuleNotFoundError"
-    assert test_divergences.run("{}[0]") == "KeyError"
-    assert test_divergences.run("exit()") == "SystemExit"
+    assert witnesses.run("import nowhere_to_be_found\n1.0") == "ModuleNotFoundError"
+    assert witnesses.run("{}[0]") == "KeyError"
+    assert witnesses.run("exit()") == "SystemExit"

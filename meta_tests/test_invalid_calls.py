@@ -16,12 +16,12 @@ import torch.nn.functional as F
 
 import reference
 from conformance import test_invalid_calls_by_way
+from conformance.checks.invalid_calls import conforms, explain
+from conformance.checks.invalid_calls_by_way import Refusals
 from conformance.disposable import HANGS, Outcome, attempt, attempt_apart
 from conformance.divergences import on_record
 from conformance.invalid import ROWS, Invalid
 from conformance.losses import LOSSES
-from conformance.test_invalid_calls import conforms, explain
-from conformance.test_invalid_calls_by_way import Refusals
 from conformance.ways import WAYS
 
 from .test_options import pytest_of_the_suite

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 import reference
+from conformance.checks.other_dtypes import DtypeCell, check_dtypes
 from conformance.differentiating import expect_derivatives
 from conformance.judging import expect
 from conformance.losses import LOSSES
 from conformance.running import arguments
 from conformance.tally import Tally
-from conformance.test_other_dtypes import DtypeCell, check_dtypes
 from meta_tests import fifty_digits
 from reference import FORMATS, Format, promoted
 from strategies import DTYPES, Case, Differentiation, takes

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 
 from conformance.cells import Cell
+from conformance.checks.gradient import check_gradient
+from conformance.checks.value import check_value
 from conformance.disposable import Outcome
 from conformance.divergences import on_record
 from conformance.invalid import ROWS
 from conformance.losses import LOSSES
 from conformance.tally import Tally
-from conformance.test_gradient import check_gradient
-from conformance.test_value import check_value
 from reference import FORMATS
 from strategies import Case, Differentiation, is_real
 

@@ -14,6 +14,11 @@ import torch.nn.functional as F
 
 from conformance import verdict
 from conformance.cells import Cell, all_cells, run_drawn
+from conformance.checks.gradient import check_gradient
+from conformance.checks.other_dtypes import DtypeCell, check_dtypes
+from conformance.checks.second_derivative import check_second
+from conformance.checks.value import check_value, find_mismatch
+from conformance.checks.witnesses import run
 from conformance.corners import places
 from conformance.differentiating import (
     Expected,
@@ -31,11 +36,6 @@ from conformance.losses import LOSSES
 from conformance.mismatch import GradientMismatch, Mismatch, SecondMismatch
 from conformance.running import to_numpy
 from conformance.tally import Tally
-from conformance.test_divergences import run
-from conformance.test_gradient import check_gradient
-from conformance.test_other_dtypes import DtypeCell, check_dtypes
-from conformance.test_second_derivative import check_second
-from conformance.test_value import check_value, find_mismatch
 from reference import FORMATS, Array, Tracked, promoted
 from strategies import Case, Chunking, Differentiation, differentiations, with_infinities
 from strategies.dtypes import numbers_of

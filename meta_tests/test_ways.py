@@ -13,13 +13,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from conformance.checks.ways import check_way
 from conformance.divergences import DIVERGENCES, Divergence, covering
 from conformance.divergences.outcomes import Raises
 from conformance.judging import expect, judge
 from conformance.losses import LOSSES
 from conformance.mismatch import Mismatch
 from conformance.tally import Tally
-from conformance.test_ways import check_way
 from conformance.ways import WAYS, Passage
 from reference import FORMATS, Array
 from strategies import Case, Chunking, Differentiation
