@@ -101,8 +101,8 @@ def _entry(record: Divergence) -> str:
         facts[-1] += f" *Ways*: {', '.join(record.ways)}."
     if record.upstream:
         facts.append(f"*Upstream*: <{record.upstream}>.")
-    code = [] if record.until else ["", "```python", _brief(script(shown[0].witness)), "```"]
-    return "\n".join([f"### {record.id}", "", *facts, *code])
+    code = [] if record.until else ["```python", _brief(script(shown[0].witness)), "```"]
+    return "\n".join([f"### {record.id}", *facts, *code])
 
 
 def _brief(code: str) -> str:
