@@ -200,7 +200,7 @@ def test_every_divergence_is_a_bug_report(name: str, capsys: pytest.CaptureFixtu
     [
         (
             "l1_loss-no-such",
-            "no divergence has the id 'l1_loss-no-such'; of l1_loss there are weighted-mean, ",
+            "no divergence has the id 'l1_loss-no-such'; of l1_loss there are narrow-steps, ",
         ),
         ("nothing", "no divergence has the id 'nothing' (docs/findings.md lists all)"),
         ("", "no divergence has the id ''"),
