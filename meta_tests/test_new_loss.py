@@ -42,7 +42,7 @@ def passed(output: str) -> Counter[str]:
 
 
 def test_the_suite_tests_a_loss_that_is_added_in_four_places(tmp_path: Path) -> None:
-    status, output = run(*SUITE, "-v", "-v", "--examples", "50", f"--report={tmp_path}", "conformance")
+    status, output = run(*SUITE, "-v", "-v", "--examples", "20", f"--report={tmp_path}", "conformance")
     assert status == 0, output
     counts = passed(output)
     assert {name: counts[name] for name, least in RUN.items() if counts[name] < least} == {}
@@ -55,7 +55,7 @@ def test_the_suite_tests_a_loss_that_is_added_in_four_places(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("test", ["value", "gradient", "second_derivative", "corner"])
 def test_the_suite_notices_that_torch_is_off(test: str) -> None:
-    options = [*SUITE, "--dtype", "float32", "--examples", "50", "-k", f"test_{test}", "conformance"]
+    options = [*SUITE, "--dtype", "float32", "--examples", "20", "-k", f"test_{test}", "conformance"]
     status, output = run(*options, QUANTILE_OFF="1.01")
     assert status == 1, output
     assert f"::test_{test}[quantile_loss" in output
