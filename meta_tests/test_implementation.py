@@ -170,7 +170,7 @@ def test_the_example_fails_if_it_is_broken(
     assert FUSED.count(right) == 1
     (tmp_path / "fused.py").write_text(FUSED.replace(right, wrong))
     test = f"conformance/test_{of}.py::test_{of}[cross_entropy-{reduction}-float32-cpu]"
-    options = [*FEW, "--examples", "40", test]
+    options = [*FEW, "--examples", "200", test]
     run = pytest_of_the_suite(*shlex.split(COMMAND)[1:], *options, path=tmp_path)
     assert run.returncode == 1
     assert "cross_entropy of fused:cross_entropy (" in run.stdout
