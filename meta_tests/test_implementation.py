@@ -112,7 +112,7 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
     assert untested
     assert not counts_in(run.stdout, "second_derivative")[0]
     ran = set(re.findall(r"^(\w+): \d+ examples in", run.stdout, re.MULTILINE))
-    assert ran == {"corner", "gradient", "law", "value", "way"}
+    assert ran == {"corner", "gradient", "law", "other_dtypes", "value", "way"}
     assert re.search(r"^way: \d+ examples in \d+ cells of \d+ ways$", run.stdout, re.MULTILINE)
     assert not re.search(r"conformance/test_(completeness|support|invalid|worked|divergences)", run.stdout)
 
