@@ -11,7 +11,8 @@ import pytest
 from .checks.invalid_calls import HARMLESS, check_all, made, made_apart, problem, script, skip_if_refused
 from .disposable import attempt
 from .divergences import on_record
-from .invalid import PROMOTIONS, ROWS, Invalid, Promotion
+from .invalid import Invalid, Promotion
+from .invalid.tables import PROMOTIONS, ROWS
 from .losses import LOSSES, Loss
 
 DANGEROUS = [LOSSES[name] for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous)]

@@ -16,7 +16,7 @@ from conformance.cells import all_cells
 from conformance.corners import places
 from conformance.divergences import DIVERGENCES
 from conformance.divergences.record import showings
-from conformance.invalid import PROMOTIONS, ROWS
+from conformance.invalid.tables import PROMOTIONS, ROWS
 from conformance.laws import instances
 from conformance.losses import LOSSES
 from conformance.modules import SAMPLES, TREATMENTS

@@ -9,7 +9,7 @@ import pytest
 
 import reference
 from conformance.corners import CORNERS
-from conformance.invalid import PROMOTIONS, ROWS
+from conformance.invalid.tables import PROMOTIONS, ROWS
 from conformance.laws import LAWS
 from conformance.losses import LOSSES, Loss
 from conformance.modules import SAMPLES

@@ -12,8 +12,8 @@ import torch
 import reference
 from conformance.disposable import attempt
 from conformance.divergences.outcomes import near
-from conformance.invalid import ROWS
 from conformance.invalid.derived import derived
+from conformance.invalid.tables import ROWS
 from conformance.losses import LOSSES
 from strategies.signatures import FORMS
 

@@ -20,7 +20,8 @@ from conformance.checks.invalid_calls import conforms, explain
 from conformance.checks.invalid_calls_by_way import Refusals
 from conformance.disposable import HANGS, Outcome, attempt, attempt_apart
 from conformance.divergences import on_record
-from conformance.invalid import ROWS, Invalid
+from conformance.invalid import Invalid
+from conformance.invalid.tables import ROWS
 from conformance.losses import LOSSES
 from conformance.ways import WAYS
 

@@ -16,7 +16,7 @@ from conformance.checks.gradient import check_gradient
 from conformance.checks.value import check_value
 from conformance.disposable import Outcome
 from conformance.divergences import on_record
-from conformance.invalid import ROWS
+from conformance.invalid.tables import ROWS
 from conformance.losses import LOSSES
 from conformance.tally import Tally
 from reference import FORMATS

@@ -15,8 +15,9 @@ from ..disposable import Outcome, attempt, attempt_apart
 from ..divergences import on_record
 from ..divergences.accepted import line_of
 from ..divergences.outcomes import near, near_sums
-from ..invalid import ROWS, Invalid
+from ..invalid import Invalid
 from ..invalid.row import differentiable, going_back
+from ..invalid.tables import ROWS
 from ..presence import skip_if_missing
 from ..scripts import commented, head, section
 

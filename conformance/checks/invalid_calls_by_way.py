@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ..invalid import ROWS, Invalid
+from ..invalid import Invalid
 from ..invalid.row import evaluated, keywords_of
+from ..invalid.tables import ROWS
 from ..losses import Loss
 from ..ways import Way
 

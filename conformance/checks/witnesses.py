@@ -16,7 +16,7 @@ from ..divergences import in_force
 from ..divergences.record import Showing, near, showings
 from ..foreign import contained
 from ..implementation import Untested, under_test
-from ..invalid import ROWS
+from ..invalid.tables import ROWS
 
 
 def run(witness: str) -> float | str:
