@@ -17,7 +17,7 @@ from .case import Case, Distance, is_real, literal
 from .chunking import Chunking
 from .declared import declared
 from .directions import Differentiation, differentiations, masked, spread
-from .dtypes import DTYPES, form_of, takes
+from .dtypes import DTYPES, takes
 from .infinities import with_infinities
 from .options import with_option_types, with_python_numbers
 
@@ -31,7 +31,6 @@ __all__ = [
     "cases",
     "declared",
     "differentiations",
-    "form_of",
     "is_real",
     "literal",
     "masked",

@@ -239,6 +239,11 @@ class Signature:
         return Case(self.loss, format or FORMATS["float32"], given)
 
 
+def indexes(argument: object) -> bool:
+    """Whether an argument holds labels or lengths: torch indexes with them, and a wrong one may crash it."""
+    return isinstance(argument, Tensor | Number) and isinstance(argument.domain, Classes | Lengths)
+
+
 def fits(fit: Fit, first: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether a shape fits that of the first argument in such a way."""
     if fit is Fit.EXACT:

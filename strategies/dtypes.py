@@ -14,33 +14,16 @@ from hypothesis import strategies as st
 
 from reference import FORMATS, Array, Format, promoted
 
-from .arguments import Signature, Tensor
+from .arguments import Tensor, indexes
 from .case import Case, is_real
-from .domains import Classes, Lengths, Members
-from .signatures import SIGNATURES
+from .domains import Members
+from .signatures import SIGNATURES, form_of
 from .values import reals
 
-INTEGERS = ("int64", "uint8", "int32", "bool")
+INTEGER_DTYPES = ("int64", "uint8", "int32", "bool")
 # A set of arguments, a bit for each.
 SOME = st.integers(1, 2**6 - 1)
 COMPLEX = {"float32": np.complex64, "float64": np.complex128}
-
-
-def form_of(case: Case) -> Signature:
-    """The form of its loss that a case is of, by its options and by whether its target holds labels."""
-
-    def fits(form: Signature) -> bool:
-        given = case.arguments
-        defaults = SIGNATURES[case.loss][0].fixed
-        fixed = all(given.get(name, defaults[name]) == value for name, value in form.fixed.items())
-        return fixed and all(
-            (array.dtype.kind == "f") <= (not isinstance(form.tensors[name].domain, Classes | Lengths))
-            and not (isinstance(form.tensors[name].domain, Classes) and is_real(array))
-            for name, array in given.items()
-            if isinstance(array, np.ndarray) and name in form.tensors
-        )
-
-    return next(form for form in SIGNATURES[case.loss] if fits(form))
 
 
 def numbers_of(case: Case) -> dict[str, Tensor]:
@@ -49,9 +32,7 @@ def numbers_of(case: Case) -> dict[str, Tensor]:
     return {
         name: declared[name]
         for name, array in case.arguments.items()
-        if isinstance(array, np.ndarray)
-        and name in declared
-        and not isinstance(declared[name].domain, Classes | Lengths)
+        if isinstance(array, np.ndarray) and name in declared and not indexes(declared[name])
     }
 
 
@@ -60,7 +41,7 @@ def with_integers(draw: st.DrawFn, cases: st.SearchStrategy[Case]) -> Case:
     """Cases some of whose tensors are integers or bools. Shrinks to one argument of zeros, in int64."""
     case = draw(cases)
     numbers = numbers_of(case)
-    chosen, dtypes = draw(SOME), draw(st.lists(st.sampled_from(INTEGERS), min_size=6, max_size=6))
+    chosen, dtypes = draw(SOME), draw(st.lists(st.sampled_from(INTEGER_DTYPES), min_size=6, max_size=6))
     names = [name for name, array in case.arguments.items() if isinstance(array, np.ndarray)]
     wanted = [name for i, name in enumerate(names) if chosen >> i & 1] or names[:1]
     given: dict[str, Any] = {}
@@ -149,7 +130,6 @@ def takes(loss: str, kind: str, format: str) -> bool:
     if kind == "complex":
         return format in COMPLEX and any("complex" in tensor.dtypes for tensor in tensors)
     numbers = [
-        {n for n, t in form.tensors.items() if not isinstance(t.domain, Classes | Lengths)}
-        for form in SIGNATURES[loss]
+        {name for name, tensor in form.tensors.items() if not indexes(tensor)} for form in SIGNATURES[loss]
     ]
     return kind == "integers" or max(map(len, numbers)) > 1

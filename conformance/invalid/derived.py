@@ -16,7 +16,7 @@ import numpy as np
 
 from reference import FORMATS, Array
 from strategies import Case, literal
-from strategies.arguments import SIZES, Choice, Number, Signature, Tensor
+from strategies.arguments import SIZES, Choice, Number, Signature, Tensor, indexes
 from strategies.domains import UNIT, Classes, Interval, Lengths, Members
 from strategies.signatures import FORMS, SIGNATURES
 
@@ -27,19 +27,14 @@ FLOAT32 = FORMATS["float32"]
 # Types that documentation rarely names; of labels, whose documented type is int64, and of numbers.
 OF_LABELS = ("uint8", "int32", "float32", "bool", "complex64")
 OF_NUMBERS = ("uint8", "int64", "bool", "complex64")
-# Small integers whose differences have both signs, so that arithmetic of bytes wraps.
-INTEGERS: tuple[int, ...] = (3, 5, 1, 2, 4, 6, 0)
+# Integers whose differences have both signs, so that arithmetic of bytes wraps.
+SMALL: tuple[int, ...] = (3, 5, 1, 2, 4, 6, 0)
 BITS: tuple[int, ...] = (1, 0, 0, 1, 1, 0, 1)
 # What is no number, and no truth value.
 NO_NUMBERS = {"word": "'1.0'", "none": "None", "list": "[1.0]", "complex": "1j"}
 NO_FLAGS = {"word": "'True'", "number": "7", "none": "None"}
 NO_WORDS = {"unknown": "'median'", "number": "7", "none": "None"}
 NO_FUNCTIONS = {"number": "2", "word": "'norm'"}
-
-
-def indexes(argument: object) -> bool:
-    """Whether torch reads memory where an argument says, so that a wrong one may end the process."""
-    return isinstance(argument, Tensor | Number) and isinstance(argument.domain, Classes | Lengths)
 
 
 def _layout(form: Signature, layout: int) -> str:
@@ -97,13 +92,13 @@ def _numbers(argument: Tensor, array: Array, dtype: str, position: int) -> Array
             return np.asarray(np.abs(array)) if dtype == "uint8" else array
         ones = getattr(argument.domain, "blank", True)  # labels beside a blank, and lengths
         return np.ones_like(array) if ones else np.asarray(np.abs(array) % 2)
-    domain, table = argument.range, INTEGERS
+    domain, table = argument.range, SMALL
     if isinstance(domain, Members) and min(domain.numbers) < 0:
         return np.ones_like(array) if dtype in ("uint8", "bool") else array
     if dtype == "bool" or isinstance(domain, Members) or domain == UNIT:
         table = BITS
     elif argument.weighs:
-        table = tuple(1 + number for number in INTEGERS)
+        table = tuple(1 + number for number in SMALL)
     return np.resize(np.roll(table, -position), array.shape).astype(np.float64)
 
 
