@@ -47,27 +47,27 @@ def check_gradient(
         first, second = go_back_twice(given, wanted, result, upstream, once)
     except Exception as error:  # whatever torch raises on a valid call is a mismatch
         skip_undocumented(example.case, error)
-        excuse(_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)
+        excuse(gradient_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)
         return
     for name in wanted:
         broken = _broken_contract(cell, name, given[name], first[name], second[name])
         if broken:
-            excuse(_mismatch(cell, example, expected, name, broken), tally)
+            excuse(gradient_mismatch(cell, example, expected, name, broken), tally)
             return
     touched = _touched(example, given, wanted, upstream, expected.upstream)
     if touched:
-        excuse(_mismatch(cell, example, expected, wanted[0], touched), tally)
+        excuse(gradient_mismatch(cell, example, expected, wanted[0], touched), tally)
         return
     for name in wanted:
         got = to_numpy(first[name])
         problem = Problem(f"a gradient by {name} outside the derived bound", RESULT)
-        tell = partial(_mismatch, cell, example, expected, name, problem, got=got)
+        tell = partial(gradient_mismatch, cell, example, expected, name, problem, got=got)
         truth = expected.gradients[name]
         undefined = expected.undefined(truth)
         check_numbers(got, truth, tell, tally, undefined | (not defined_everywhere) & np.isnan(truth.value))
 
 
-def _mismatch(
+def gradient_mismatch(
     cell: Cell,
     example: Differentiation,
     expected: Expected,
@@ -76,6 +76,17 @@ def _mismatch(
     worst: Worst | None = None,
     got: Array | None = None,
 ) -> GradientMismatch:
+    """What torch gave in place of a gradient.
+
+    Args:
+        cell: where it was run.
+        example: the case, and how it was differentiated.
+        expected: what the oracle says.
+        name: the argument of which it is the gradient.
+        problem: what is wrong.
+        worst: the number farthest off, if numbers are wrong.
+        got: all numbers, likewise.
+    """
     return GradientMismatch(
         cell.loss, example.case, cell.device, "backward", problem.text, worst, got,
         shows=problem.shows, argument=name, differentiation=example,

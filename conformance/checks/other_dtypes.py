@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from functools import partial, reduce
 
 import numpy as np
 import torch
 
-from reference import FORMATS, Array, Tracked
+from reference import FORMATS, Tracked
 from strategies import Differentiation, takes
 
 from ..cells import Cell
@@ -20,15 +19,14 @@ from ..foreign import UnfitError, check_dense, check_tensor, message_of
 from ..implementation import refusable, under_test
 from ..judging import Worst, expect
 from ..losses import Loss
-from ..mismatch import GradientMismatch, Mismatch
+from ..mismatch import Mismatch
 from ..running import Arguments, arguments, to_numpy
 from ..tally import Tally
 from ..verdict import check_numbers, excuse
+from .gradient import gradient_mismatch
 
 # The kinds of `DTYPES` that are tested.
 KINDS = ("integers", "formats", "complex")
-
-
 # What tells a caller that a dtype is not supported. NotImplementedError is a RuntimeError.
 REFUSALS = (RuntimeError, TypeError, ValueError)
 
@@ -118,16 +116,8 @@ def _allowed(given: Arguments) -> list[torch.dtype]:
     if not numbers:
         whole = {torch.int64, torch.get_default_dtype(), *(t.dtype for t in real)} - {torch.bool}
         return sorted(whole, key=str)
-    promoted = numbers[0].dtype
-    for tensor in numbers[1:]:
-        promoted = torch.promote_types(promoted, tensor.dtype)
-    of_axes = [t.dtype for t in numbers if t.ndim]
-    found = [promoted]
-    if of_axes:
-        by_axes = of_axes[0]
-        for dtype in of_axes[1:]:
-            by_axes = torch.promote_types(by_axes, dtype)
-        found.append(by_axes)
+    ranked = [[t.dtype for t in numbers], [t.dtype for t in numbers if t.ndim]]
+    found = [reduce(torch.promote_types, dtypes) for dtypes in ranked if dtypes]
     if real[0].is_floating_point():
         found.append(real[0].dtype)
     return list(dict.fromkeys(found))
@@ -152,13 +142,7 @@ def _check_gradients(cell: Cell, example: Differentiation, tally: Tally) -> None
         return
     expected = expect_derivatives(cell.loss, example, wanted)
 
-    def tell(name: str, problem: Problem, worst: Worst | None = None, got: Array | None = None) -> Any:
-        return GradientMismatch(
-            cell.loss, case, cell.device, "backward", problem.text, worst, got, shows=problem.shows,
-            argument=name, differentiation=example, upstream=expected.upstream,
-            expected=expected.gradients[name],
-        )  # fmt: skip
-
+    tell = partial(gradient_mismatch, cell, example, expected)
     try:
         gradients = _go_back(result, [given[name] for name in wanted], expected)
     except Exception as error:  # the forward call has not refused
@@ -177,13 +161,7 @@ def _check_gradients(cell: Cell, example: Differentiation, tally: Tally) -> None
         truth = _in_dtype(expected.gradients[name], case.dtype(name))
         outside = Problem(f"a gradient by {name} outside the derived bound", RESULT)
         got = to_numpy(numbers)
-        by = partial(_told, tell, name, outside, got)
-        check_numbers(got, truth, by, tally, expected.undefined(truth))
-
-
-def _told(tell: Any, name: str, problem: Problem, got: Array, worst: Worst) -> Mismatch:
-    mismatch: Mismatch = tell(name, problem, worst, got)
-    return mismatch
+        check_numbers(got, truth, partial(tell, name, outside, got=got), tally, expected.undefined(truth))
 
 
 @refusable()
