@@ -33,7 +33,7 @@ def check_gradient(
         defined_everywhere: whether a gradient that is nan has to be nan; else torch may give any number.
 
     Raises:
-        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+        pytest.fail.Exception: torch differs from the oracle, and no record explains it.
     """
     __tracebackhide__ = True
     wanted = example.chosen(cell.loss.variables(example.case))

@@ -57,7 +57,7 @@ def check_dtypes(cell: Cell, example: Differentiation, tally: Tally) -> None:
     """Check the value of a case, and its gradients by its floating-point and complex arguments.
 
     Raises:
-        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+        pytest.fail.Exception: torch differs from the oracle, and no record explains it.
     """
     __tracebackhide__ = True
     tally.examples += 1

@@ -27,7 +27,7 @@ def check_second(cell: Cell, example: Differentiation, tally: Tally) -> None:
     """Check the second derivative of one case by all arguments, and the derivative along the tangents.
 
     Raises:
-        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+        pytest.fail.Exception: torch differs from the oracle, and no record explains it.
     """
     __tracebackhide__ = True
     case, names = example.case, cell.loss.variables(example.case)
@@ -70,7 +70,7 @@ def check_derivative(
     """Check the shape and the numbers of one derivative.
 
     Raises:
-        pytest.fail.Exception: torch does otherwise and no divergence on record covers it.
+        pytest.fail.Exception: torch differs from the oracle, and no record explains it.
     """
     __tracebackhide__ = True
     truth, got = expected.derivative(name), to_numpy(derivative)

@@ -25,7 +25,7 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
     """Check one case in every way.
 
     Raises:
-        pytest.fail.Exception: torch does otherwise and no divergence on record explains it.
+        pytest.fail.Exception: torch differs from the oracle, and no record explains it.
     """
     __tracebackhide__ = True
     found = run_in_every_way(cell, case)

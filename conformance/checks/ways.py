@@ -59,7 +59,7 @@ def check_way(passage: Passage, example: Differentiation, tally: Tally, backward
         backward: whether to check gradients.
 
     Raises:
-        pytest.fail.Exception: the way does otherwise and no divergence on record covers it.
+        pytest.fail.Exception: the way differs from the plain call, and no record explains it.
     """
     __tracebackhide__ = True
     functions = passage.way.functions(example.case)
@@ -281,7 +281,7 @@ def _check_bits_or_bound(
         plain: the numbers of the plain call.
         other: those of the way.
         derivatives: what the oracle says of the gradients.
-        tally: counts what is known.
+        tally: counts the elements that records explain.
 
     Raises:
         pytest.fail.Exception: they are not, and no divergence on record covers it.

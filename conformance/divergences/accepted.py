@@ -8,12 +8,13 @@ of a call that is not on record prints its line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from ..disposable import Outcome
 from .outcomes import Accepts, Answer
+from .record import Divergence, Witness
 
 TABLE = Path(__file__).with_suffix(".tsv")
 
@@ -40,6 +41,27 @@ def _back(text: str) -> float | str | None:
 def accepts(record: str) -> Accepts:
     """The calls of the table that belong to a record."""
     return Accepts(_answers()[record])
+
+
+def accepted(
+    id: str, reason: str, witnesses: Iterable[Witness], *, kind: str = "no error",
+    since: str | None = None, until: str | None = None, upstream: str = "",
+) -> Divergence:  # fmt: skip
+    """A record of invalid calls of which the table has what torch returns.
+
+    Args:
+        id: of the record, in the table, too.
+        reason: what is wrong.
+        witnesses: calls that show it.
+        kind: what torch does, if not only that it raises no error.
+        since: the first version that accepts them, see `Divergence`.
+        until: the first that does not.
+        upstream: where PyTorch's developers speak of it.
+    """
+    return Divergence(
+        id, kind, "accepted", accepts(id), reason, tuple(witnesses), of=("invalid call",),
+        since=since, until=until, upstream=upstream,
+    )  # fmt: skip
 
 
 def line_of(call: str, outcome: Outcome) -> str:

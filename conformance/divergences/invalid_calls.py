@@ -12,13 +12,12 @@ from ..invalid.embedding import COSINE, DISTANCE, RANKING, TRIPLET
 from ..invalid.regression import HUBER, L1, MSE
 from ..invalid.row import Valid
 from ..invalid.sequence import PADDED
-from .accepted import accepts
+from .accepted import accepted
 from .outcomes import Accepts, Answer
 from .record import Divergence, Witness
 
 NAN = math.nan
 LN2, LN3 = math.log(2), math.log(3)
-OF = ("invalid call",)
 # What two samples of three equal logits, with labels or one-hot probabilities, cost if they are not smoothed.
 BLANK = -1.35402512550354
 BITS = "torch.finfo(F.binary_cross_entropy_with_logits({}).dtype).bits"
@@ -49,30 +48,28 @@ def _back(loss: str, x: str, y: str) -> Witness:
 
 
 DIVERGENCES: tuple[Divergence, ...] = (
-    Divergence(
-        "accepts-negative-smoothing", "no error", "accepted", accepts("accepts-negative-smoothing"),
+    accepted(
+        "accepts-negative-smoothing",
         "label_smoothing is documented to be in [0, 1]; a negative one has no effect",
-        tuple(_call(valid, LN3, label_smoothing="-0.1") for valid in (CROSS, LINEAR)), of=OF,
+        tuple(_call(valid, LN3, label_smoothing="-0.1") for valid in (CROSS, LINEAR)),
         upstream="https://github.com/pytorch/pytorch/issues/134767",
     ),
-    Divergence(
-        "accepts-nan-smoothing", "no error", "accepted", accepts("accepts-nan-smoothing"),
+    accepted(
+        "accepts-nan-smoothing",
         "a label_smoothing that is nan has no effect, so the loss is a number that it does not influence",
-        tuple(_call(valid, LN3, label_smoothing="float('nan')") for valid in (CROSS, LINEAR)), of=OF,
+        tuple(_call(valid, LN3, label_smoothing="float('nan')") for valid in (CROSS, LINEAR)),
     ),
-    Divergence(
-        "linear_cross_entropy-accepts-weight-of-other-classes-in-chunks", "no error", "accepted",
-        accepts("linear_cross_entropy-accepts-weight-of-other-classes-in-chunks"),
+    accepted(
+        "linear_cross_entropy-accepts-weight-of-other-classes-in-chunks",
         "with options, the number of weights is not compared with the number of classes",
-        (_call(CHUNKED.with_(weight=WEIGHT), LN3, weight="torch.ones(2)"),), of=OF, since="2.13",
+        (_call(CHUNKED.with_(weight=WEIGHT), LN3, weight="torch.ones(2)"),), since="2.13",
     ),
-    Divergence(
-        "multi_margin_loss-accepts-nan-margin", "no error", "accepted",
-        accepts("multi_margin_loss-accepts-nan-margin"),
-        "max(0, .) swallows the nan of the margin", (_call(MARGIN, 0.0, margin="float('nan')"),), of=OF,
+    accepted(
+        "multi_margin_loss-accepts-nan-margin",
+        "max(0, .) swallows the nan of the margin", (_call(MARGIN, 0.0, margin="float('nan')"),),
     ),
-    Divergence(
-        "accepts-shapes-that-broadcast", "no error", "accepted", accepts("accepts-shapes-that-broadcast"),
+    accepted(
+        "accepts-shapes-that-broadcast",
         "shapes broadcast, although the documentation asks for one shape",
         (
             _call(MULTILABEL, LN2, target="torch.ones(3)"),
@@ -84,10 +81,9 @@ DIVERGENCES: tuple[Divergence, ...] = (
             _call(TRIPLET, 2.7320499420166016, negative="torch.zeros(1, 3)"),
             _call(DISTANCE, 2.7320499420166016, negative="torch.zeros(1, 3)"),
         ),
-        of=OF,
     ),
-    Divergence(
-        "accepts-weight-of-more-axes", "no error", "accepted", accepts("accepts-weight-of-more-axes"),
+    accepted(
+        "accepts-weight-of-more-axes",
         "a weight of several axes is taken if the input has positions and the number of weights fits",
         tuple(
             Witness(loss, f"F.{loss}({x}, torch.zeros(2, 2).long(), weight=torch.ones(1, 3))", number,
@@ -98,32 +94,29 @@ DIVERGENCES: tuple[Divergence, ...] = (
                 ("linear_cross_entropy", "torch.zeros(2, 4), torch.zeros(3, 2, 4)", LN3),
             )
         ),
-        of=OF,
     ),
-    Divergence(
-        "accepts-target-of-one-sample", "no error", "accepted", accepts("accepts-target-of-one-sample"),
+    accepted(
+        "accepts-target-of-one-sample",
         "a target of shape (1,) is taken for an input without batch; going back refuses it",
         (
             _call(CROSS, LN3, input="torch.zeros(3)", target="torch.tensor([1])"),
             _call(NLL, -1.0, input="torch.ones(3)", target="torch.tensor([1])"),
             _call(LINEAR, LN3, input="torch.zeros(4)", target="torch.tensor([1])"),
         ),
-        of=OF, since="2.13",
+        since="2.13",
     ),
-    Divergence(
-        "multi_margin_loss-accepts-one-sample-without-batch", "no error", "accepted",
-        accepts("multi_margin_loss-accepts-one-sample-without-batch"),
+    accepted(
+        "multi_margin_loss-accepts-one-sample-without-batch",
         "of a single sample, only one of input and target may have the axis of the batch",
-        (_call(MARGIN, 2 / 3, input="torch.zeros(3)", target="torch.tensor([1])"),), of=OF,
+        (_call(MARGIN, 2 / 3, input="torch.zeros(3)", target="torch.tensor([1])"),),
     ),
-    Divergence(
-        "nll_loss-accepts-scores-of-one-sample", "no error", "accepted",
-        accepts("nll_loss-accepts-scores-of-one-sample"),
-        "a batch of labels is taken for an input without batch, of which it is as long",
-        (_call(NLL, -1.0, input="torch.ones(2)", target="torch.tensor([0, 1])"),), of=OF, until="2.13",
+    accepted(
+        "nll_loss-accepts-scores-of-one-sample",
+        "scores of one sample are taken beside several labels, if there are as many scores as labels",
+        (_call(NLL, -1.0, input="torch.ones(2)", target="torch.tensor([0, 1])"),), until="2.13",
     ),
-    Divergence(
-        "accepts-complex", "no error", "accepted", accepts("accepts-complex"),
+    accepted(
+        "accepts-complex",
         "complex numbers are documented for l1_loss without weights only, and are taken; the result is "
         "complex, or the real part of one",
         (
@@ -143,10 +136,9 @@ DIVERGENCES: tuple[Divergence, ...] = (
             _real(MULTILABEL, LN2, target="torch.ones(2, 3).cfloat()"),
             _real(PADDED, BLANK, targets="torch.tensor([[1, 2], [3, 4]]).cfloat()"),
         ),
-        of=OF,
     ),
-    Divergence(
-        "wraps-bytes", "convention", "accepted", accepts("wraps-bytes"),
+    accepted(
+        "wraps-bytes",
         "bytes are subtracted as bytes, so that 1 - 2 is 255",
         (
             _sum(HINGE, 255.0, 0.0, input="torch.tensor([2]).byte()", target="torch.tensor([-1])"),
@@ -158,27 +150,26 @@ DIVERGENCES: tuple[Divergence, ...] = (
                 for valid in (TRIPLET, DISTANCE)
             ),
         ),
-        of=OF,
+        kind="convention",
     ),
-    Divergence(
-        "backward-refuses-integers", "error", "accepted", accepts("backward-refuses-integers"),
+    accepted(
+        "backward-refuses-integers",
         "the value is right where the target holds integers or bools, and cannot be differentiated by the "
         "input",
         (
             _back("huber_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([1, 2])"),
             _back("soft_margin_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([True, True])"),
         ),
-        of=OF,
+        kind="error",
     ),
-    Divergence(
-        "mse_loss-backward-refuses-integers", "error", "accepted",
-        accepts("mse_loss-backward-refuses-integers"),
+    accepted(
+        "mse_loss-backward-refuses-integers",
         "the value is right where one argument holds integers, and cannot be differentiated by the other",
-        (_back("mse_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([1, 2])"),), of=OF,
+        (_back("mse_loss", "torch.zeros(2, requires_grad=True)", "torch.tensor([1, 2])"),), kind="error",
         until="2.13",
     ),
-    Divergence(
-        "accepts-labels-other-than-signs", "no error", "accepted", accepts("accepts-labels-other-than-signs"),
+    accepted(
+        "accepts-labels-other-than-signs",
         "labels are documented to be 1 or -1, and others are taken",
         (
             _call(SOFT, LN2, target="torch.zeros(2, 3)"),
@@ -186,82 +177,74 @@ DIVERGENCES: tuple[Divergence, ...] = (
             _call(COSINE, 0.0, target="torch.zeros(2)"),
             _call(RANKING, 0.0, target="torch.zeros(3)"),
         ),
-        of=OF,
     ),
-    Divergence(
-        "multilabel_soft_margin_loss-accepts-other-labels", "no error", "accepted",
-        accepts("multilabel_soft_margin_loss-accepts-other-labels"),
+    accepted(
+        "multilabel_soft_margin_loss-accepts-other-labels",
         "targets are documented to be 0 or 1, and others are taken",
-        (_call(MULTILABEL, LN2, target="torch.full((2, 3), 7.0)"),), of=OF,
+        (_call(MULTILABEL, LN2, target="torch.full((2, 3), 7.0)"),),
     ),
-    Divergence(
-        "binary_cross_entropy_with_logits-accepts-no-probabilities", "no error", "accepted",
-        accepts("binary_cross_entropy_with_logits-accepts-no-probabilities"),
+    accepted(
+        "binary_cross_entropy_with_logits-accepts-no-probabilities",
         "targets are documented to lie in [0, 1], and others are taken",
-        (_call(TWO_LOGITS, 0.5132617354393005, target="torch.tensor([0.5, 1.1])"),), of=OF,
+        (_call(TWO_LOGITS, 0.5132617354393005, target="torch.tensor([0.5, 1.1])"),),
         upstream="https://github.com/pytorch/pytorch/issues/110865",
     ),
-    Divergence(
-        "cosine_embedding_loss-accepts-margin", "no error", "accepted",
-        accepts("cosine_embedding_loss-accepts-margin"),
+    accepted(
+        "cosine_embedding_loss-accepts-margin",
         "the margin is documented to lie in [-1, 1], and others are taken, nan too",
-        (_call(COSINE, 2.5, margin="-1.5"),), of=OF,
+        (_call(COSINE, 2.5, margin="-1.5"),),
     ),
-    Divergence(
-        "triplet_margin_loss-accepts-p", "no error", "accepted", accepts("triplet_margin_loss-accepts-p"),
+    accepted(
+        "triplet_margin_loss-accepts-p",
         "the degree of a norm is positive; one that is not counts other than 0, or takes the smallest",
-        (_call(TRIPLET, 1.0, p="0.0"),), of=OF,
+        (_call(TRIPLET, 1.0, p="0.0"),),
     ),
-    Divergence(
-        "accepts-no-flag", "no error", "accepted", accepts("accepts-no-flag"),
+    accepted(
+        "accepts-no-flag",
         "whatever is given for a bool counts as true or false",
-        (_call(GAUSSIAN, 1.4189385, full="'False'"), _call(DISTANCE, 2.7320473, swap="'False'")), of=OF,
+        (_call(GAUSSIAN, 1.4189385, full="'False'"), _call(DISTANCE, 2.7320473, swap="'False'")),
     ),
-    Divergence(
-        "poisson_nll_loss-accepts-negative-rate", "no error", "accepted",
-        accepts("poisson_nll_loss-accepts-negative-rate"),
+    accepted(
+        "poisson_nll_loss-accepts-negative-rate",
         "the expectation of a Poisson distribution is not negative; one that is makes the loss nan",
-        (_call(RATE, NAN, input="-torch.ones(2, 3)"),), of=OF,
+        (_call(RATE, NAN, input="-torch.ones(2, 3)"),),
         upstream="https://github.com/pytorch/pytorch/issues/184030",
     ),
-    Divergence(
-        "gaussian_nll_loss-accepts-nan-eps", "no error", "accepted",
-        accepts("gaussian_nll_loss-accepts-nan-eps"), "an eps that is nan clamps nothing",
-        (_call(GAUSSIAN, 0.5, eps="float('nan')"),), of=OF, until="2.13",
+    accepted(
+        "gaussian_nll_loss-accepts-nan-eps",
+        "an eps that is nan clamps nothing",
+        (_call(GAUSSIAN, 0.5, eps="float('nan')"),), until="2.13",
     ),
-    Divergence(
-        "gaussian_nll_loss-accepts-var-shape", "no error", "accepted",
-        accepts("gaussian_nll_loss-accepts-var-shape"), "a var of shape (1,) is taken for a single number",
+    accepted(
+        "gaussian_nll_loss-accepts-var-shape",
+        "a var of shape (1,) is taken for a single number",
         (
             Witness("gaussian_nll_loss",
                     "F.gaussian_nll_loss(torch.tensor(0.0), torch.tensor(1.0), torch.ones(1))", 0.5,
                     "ValueError"),
         ),
-        of=OF, until="2.13",
+        until="2.13",
     ),
-    Divergence(
-        "ctc_loss-accepts-label-out-of-range", "uninitialised", "accepted",
-        accepts("ctc_loss-accepts-label-out-of-range"),
+    accepted(
+        "ctc_loss-accepts-label-out-of-range",
         "labels are not compared with the classes, and read beyond the array, and going back written there",
-        (_call(PADDED, NAN, targets="torch.tensor([[1, 2], [3, 5]])"),), of=OF,
+        (_call(PADDED, NAN, targets="torch.tensor([[1, 2], [3, 5]])"),), kind="uninitialised",
         upstream="https://github.com/pytorch/pytorch/issues/193794",
     ),
-    Divergence(
-        "ctc_loss-accepts-blank-in-target", "no error", "accepted",
-        accepts("ctc_loss-accepts-blank-in-target"),
+    accepted(
+        "ctc_loss-accepts-blank-in-target",
         "the blank is documented not to be a target, and is taken for a label",
-        (_call(PADDED, BLANK, targets="torch.tensor([[1, 2], [3, 0]])"),), of=OF,
+        (_call(PADDED, BLANK, targets="torch.tensor([[1, 2], [3, 0]])"),),
     ),
-    Divergence(
-        "ctc_loss-accepts-label-that-is-a-fraction", "no error", "accepted",
-        accepts("ctc_loss-accepts-label-that-is-a-fraction"), "4.5 is no class, and is taken for 4",
-        (_call(PADDED, BLANK, targets="torch.tensor([[1.0, 2.0], [3.0, 4.5]])"),), of=OF,
+    accepted(
+        "ctc_loss-accepts-label-that-is-a-fraction",
+        "4.5 is no class, and is taken for 4",
+        (_call(PADDED, BLANK, targets="torch.tensor([[1.0, 2.0], [3.0, 4.5]])"),),
     ),
-    Divergence(
-        "ctc_loss-accepts-lengths-of-other-shape", "no error", "accepted",
-        accepts("ctc_loss-accepts-lengths-of-other-shape"),
+    accepted(
+        "ctc_loss-accepts-lengths-of-other-shape",
         "lengths are documented to have one axis; of several, only the numbers count",
-        (_call(PADDED, BLANK, input_lengths="torch.tensor([[4, 4]])"),), of=OF,
+        (_call(PADDED, BLANK, input_lengths="torch.tensor([[4, 4]])"),),
     ),
     Divergence(
         "binary_cross_entropy_with_logits-dtype-of-target", "convention", "accepted",
@@ -272,6 +255,6 @@ DIVERGENCES: tuple[Divergence, ...] = (
             Witness(LOGITS.loss, BITS.format("torch.zeros(3, dtype=torch.float64), torch.ones(3)"),
                     32.0, 64.0),
         ),
-        of=OF,
+        of=("invalid call",),
     ),
 )  # fmt: skip

@@ -20,18 +20,17 @@ from .ways import INDUCTOR, WITHOUT_DATA
 LN2, LN3 = math.log(2), math.log(3)
 # Half of the loss of a logit 0.5 and a probability 0.5.
 HALVES = 0.3620384931564331
-OF = ("invalid call",)
 VMAP, COMPILED = ("vmap",), ("compile_aot_eager", *INDUCTOR)
 
 
 def _in_ways(
-    id: str, reason: str, ways: tuple[str, ...], instead: Accepts, witnesses: Iterable[Witness],
-    severity: str = "without data", since: str | None = None, upstream: str = "",
+    id: str, reason: str, ways: tuple[str, ...], witnesses: Iterable[Witness],
+    severity: str = "without data", instead: Accepts | None = None, upstream: str = "",
 ) -> Divergence:  # fmt: skip
-    """A record of calls that are refused but in some ways."""
+    """A record of calls that are refused but in some ways. What these give is `instead`, or in the table."""
     return Divergence(
-        id, "no error", severity, instead, reason, tuple(witnesses), of=OF, ways=ways, since=since,
-        upstream=upstream,
+        id, "no error", severity, instead or accepts(id), reason, tuple(witnesses),
+        of=("invalid call",), ways=ways, upstream=upstream,
     )  # fmt: skip
 
 
@@ -59,7 +58,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _in_ways(
         "ways-accept-types",
         "the types for which the loss is not implemented are accepted without data, and a result is promised",
-        WITHOUT_DATA, accepts("ways-accept-types"),
+        WITHOUT_DATA,
         (
             _on_meta(L1, input="torch.zeros(2, 3, dtype=torch.bool)"),
             _on_meta(MSE, input=COMPLEX),
@@ -84,7 +83,6 @@ DIVERGENCES: tuple[Divergence, ...] = (
     ),
     _in_ways(
         "ways-accept-shapes", "shapes that do not fit are accepted without data", WITHOUT_DATA,
-        accepts("ways-accept-shapes"),
         (
             _on_meta(CROSS, input="torch.zeros(2, 0)"),
             _on_meta(NLL, input="torch.zeros(2, 0)"),
@@ -98,17 +96,17 @@ DIVERGENCES: tuple[Divergence, ...] = (
     ),
     _in_ways(
         "smooth_l1_loss-ways-accept-negative-beta", "a beta below 0 is accepted", (*WITHOUT_DATA, *INDUCTOR),
+        (_on_meta(SMOOTH, beta="-1.0"),), "accepted",
         Accepts({
             **accepts("smooth_l1_loss-ways-accept-negative-beta").answers,
             **_in_way("compile_inductor", {"smooth_l1_loss-beta-negative": 1.5}),
         }),
-        (_on_meta(SMOOTH, beta="-1.0"),), "accepted",
         upstream="https://github.com/pytorch/pytorch/issues/194501",
     ),
     _in_ways(
         "vmap-accepts-types",
         "labels are taken for indices, and scores and weights for numbers, whatever their type; bytes wrap",
-        VMAP, accepts("vmap-accepts-types"),
+        VMAP,
         (
             Witness("cross_entropy",
                     "torch.vmap(F.cross_entropy)(torch.zeros(1, 2, 3), torch.zeros(1, 2).bool())", LN3,
@@ -129,7 +127,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
     _in_ways(
         "vmap-accepts-shapes",
         "weights of more axes than the input, one weight for all classes and positions that do not fit",
-        VMAP, accepts("vmap-accepts-shapes"),
+        VMAP,
         (
             Witness(
                 "binary_cross_entropy",
@@ -159,11 +157,6 @@ DIVERGENCES: tuple[Divergence, ...] = (
     ),
     _in_ways(
         "compiled-accepts-integers", "integers are accepted, for which the loss is not implemented", COMPILED,
-        Accepts({
-            f"{way}-{loss}-integers": answers
-            for way in ("compile_aot_eager", "compile_inductor")
-            for loss, answers in COMPILED_INTEGERS.items()
-        }),
         (
             Witness(
                 "multi_margin_loss",
@@ -179,5 +172,10 @@ DIVERGENCES: tuple[Divergence, ...] = (
             ),
         ),
         "accepted",
+        Accepts({
+            f"{way}-{loss}-integers": answers
+            for way in ("compile_aot_eager", "compile_inductor")
+            for loss, answers in COMPILED_INTEGERS.items()
+        }),
     ),
 )  # fmt: skip

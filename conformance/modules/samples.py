@@ -145,5 +145,5 @@ WRITTEN = (
     ),
 )  # fmt: skip
 
-SAMPLES = {name: Sample(*derived(loss)) for name, loss in LOSSES.items()}
-SAMPLES |= {sample.loss: sample for sample in WRITTEN}
+_BY_HAND = {sample.loss: sample for sample in WRITTEN}
+SAMPLES = {name: _BY_HAND.get(name) or Sample(*derived(loss)) for name, loss in LOSSES.items()}
