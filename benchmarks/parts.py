@@ -13,9 +13,9 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from conformance.bounds import expect
 from conformance.cells import Cell, run_drawn
 from conformance.checks.value import check_value
-from conformance.judging import expect
 from conformance.losses import Loss
 from conformance.running import arguments, functional, ways
 from conformance.tally import Tally

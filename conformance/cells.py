@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 
 from reference import FORMATS, Format
 
-from . import watch
+from . import journal
 from .devices import is_spent
 from .losses import Loss
 from .running import obstacle
@@ -84,7 +84,7 @@ def run_drawn(
     )
     @given(drawn)
     def conforms(case: T) -> None:
-        watch.check_drawn(checked, case)
+        journal.check_drawn(checked, case)
         tally.finish_example()
         if aims:
             tally.aim()
@@ -96,7 +96,7 @@ def run_drawn(
         except BaseException:  # a failed check is no Exception
             # Before anything simpler is made of an error that stays, and is no verdict on any loss.
             if cell.device != "cpu" and is_spent(cell.device):
-                watch.leave(f"{cell.device} gives nothing but errors after this case")
+                journal.leave(f"{cell.device} gives nothing but errors after this case")
             raise
 
     try:

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from . import notes, watch
+from . import journal, notes
 from .ending import ending
+from .journal import Watchdog
 from .retrial import Crash, Retrial, place_of
 from .shrinking import fork
-from .watch import Watch
 
 # Frames of a stack that say nothing of torch.
 RUNNERS = re.compile(r"[/\\](_pytest|pytest|pluggy|xdist|execnet|hypothesis)[/\\]|<(string|frozen runpy)>")
@@ -34,7 +34,7 @@ class Crashes:
         on_duty: the watch of this process.
     """
 
-    def __init__(self, config: pytest.Config, on_duty: Watch) -> None:
+    def __init__(self, config: pytest.Config, on_duty: Watchdog) -> None:
         self._config = config
         self._folder, self._hang = on_duty.folder, on_duty.seconds
         self._retrial = Retrial(config, on_duty.seconds)
@@ -51,7 +51,7 @@ class Crashes:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker where the journals are."""
-        node.workerinput[watch.SENT] = self._folder
+        node.workerinput[journal.SENT] = self._folder
 
     def pytest_runtest_logstart(self) -> None:
         """See that workers get as far as to begin a test."""
@@ -75,8 +75,8 @@ class Crashes:
         could_start = node.gateway.id in self._started
         if error is None or (could_start and self._lost < 2 * self._workers):
             return
-        journal, trace = watch.paths(self._folder, node.gateway.id)
-        stack, latest = _text(trace), watch.read(journal).latest
+        written, trace = journal.paths(self._folder, node.gateway.id)
+        stack, latest = _text(trace), journal.read(written).latest
         frames = [line.strip() for line in _relevant(stack) if line.startswith("  File")]
         told = [f"{self._lost} workers in a row ended before they began a test"] if could_start else []
         told = [*(told or ["a worker could not start"]), self._how(node, stack)]
@@ -89,15 +89,15 @@ class Crashes:
     def pytest_handlecrashitem(self, report: Any) -> None:
         """Say how a worker ended, in which case and where, and whether the case alone does that."""
         self._lost = 0
-        journal, trace = watch.paths(self._folder, report.node.gateway.id)
-        stack, entry = _text(trace), watch.read(journal)
+        written, trace = journal.paths(self._folder, report.node.gateway.id)
+        stack, entry = _text(trace), journal.read(written)
         where = place_of(report.nodeid, self._config)
         how = self._how(report.node, stack)
-        hung, spent = stack.startswith("Timeout"), stack.startswith(watch.LEFT)
+        hung, spent = stack.startswith("Timeout"), stack.startswith(journal.LEFT)
         reason = f"{how} in {where['loss']}" if "loss" in where and not spent else how
         told = [reason]
         if entry.latest is not None:
-            crash = Crash(where, entry, journal, hung, spent)
+            crash = Crash(where, entry, written, hung, spent)
             told += self._retrial.told(crash)
         told += [] if spent else ["\n".join(_relevant(stack))]
         report.longrepr = "\n\n".join(told).rstrip()
@@ -129,7 +129,7 @@ class Crashes:
                 signal.signal(number, signal.SIG_IGN)
             if os.read(read, 1):
                 os._exit(0)
-            entry = watch.read(watch.own_journal())
+            entry = journal.read(journal.own_journal())
             if entry.latest is not None:
                 where = place_of(entry.test, self._config)
                 script = Crash(where, entry, Path()).scripts()[0]
@@ -143,8 +143,8 @@ class Crashes:
         """How a worker ended."""
         if stack.startswith("Timeout"):
             return f"no answer within {self._hang} s"
-        if stack.startswith(watch.LEFT):
-            return stack.removeprefix(watch.LEFT).strip()
+        if stack.startswith(journal.LEFT):
+            return stack.removeprefix(journal.LEFT).strip()
         popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
         with suppress(subprocess.TimeoutExpired):
             if popen:  # it has ended, or is about to

@@ -6,7 +6,7 @@ from functools import cache
 
 import torch
 
-from . import watch
+from . import journal
 
 # Devices whose cells are always collected, so that a report shows what was not tested.
 EXPECTED = ("cpu", "cuda")
@@ -31,13 +31,13 @@ def _known() -> list[str]:
 @cache
 def absence(device: str) -> str | None:
     """Why a device cannot be used, or None if it can: whether a tensor can be put there and read back."""
-    watch.note(f"torch.zeros(1, device={device!r}).cpu()")
+    journal.note(f"torch.zeros(1, device={device!r}).cpu()")
     try:
         torch.zeros(1, device=device).cpu()
     except Exception as error:  # each backend has its own class of error for a missing device
         return f"no {device} device: {str(error).splitlines()[0]}"
     finally:
-        watch.note(None)
+        journal.note(None)
     return None
 
 

@@ -15,10 +15,10 @@ from reference.dispatch import constant, total
 from reference.tracked import in_any_order
 from strategies import Case, Differentiation, is_real, spread
 
+from .bounds import Numbering, oracle_arguments
 from .dividing import has_no_value
 from .foreign import UnfitError, check_dense
 from .implementation import refusable
-from .judging import Numbering, oracle_arguments
 from .losses import Loss
 from .running import Arguments, arguments, functional
 

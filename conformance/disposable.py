@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from . import watch
+from . import journal
 from .devices import is_spent
 from .foreign import message_of
 
@@ -64,7 +64,7 @@ class Outcome:
 
 def attempt(call: str, device: str) -> Outcome:
     """Make a call, torch code whose last line is an expression, with new tensors on a device."""
-    watch.note(call)
+    journal.note(call)
     try:
         # On the CPU no device is set, which would send all calls by way of __torch_function__.
         elsewhere = nullcontext() if device == "cpu" else torch.device(device)

@@ -20,7 +20,7 @@ from reference import Array, Format, Tracked
 from strategies import Case
 from strategies.signatures import form_of
 
-from .judging import conforms_as_masked
+from .bounds import conforms_as_masked
 from .losses import Loss
 
 

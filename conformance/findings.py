@@ -9,7 +9,7 @@ from textwrap import shorten
 from reference import FORMATS
 
 from .divergences import DIVERGENCES, Divergence
-from .divergences.record import OF, SEVERITIES, Showing, Witness, showings
+from .divergences.divergence import OF, SEVERITIES, Showing, Witness, showings
 from .losses import LOSSES
 from .scripts import commented, imports
 

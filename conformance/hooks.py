@@ -24,13 +24,13 @@ from .checks.other_dtypes import dtype_cells
 from .crashes import Crashes
 from .divergences import in_force, read_records
 from .implementation import TORCH, find_implementation, under_test
+from .journal import Watchdog
 from .losses import LOSSES
 from .report.environment import revision
 from .report.terminal import summary
 from .selection import selected_losses, split, ways_left_out
 from .session import session
 from .tally import Tally
-from .watch import Watch
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     altered = surroundings.altered_state()
     if altered:
         raise pytest.UsageError(altered)
-    watch = Watch(config, hang)
+    watch = Watchdog(config, hang)
     config.pluginmanager.register(watch)
     if controls:
         config.pluginmanager.register(_Verbosity())

@@ -11,11 +11,11 @@ import numpy as np
 from reference import Array, Tracked
 from strategies import Case, Differentiation, literal
 
+from .bounds import Worst, elements_of
 from .evidence import RESULT, Evidence
 from .implementation import under_test
-from .judging import Worst, elements_of
 from .losses import Loss
-from .modules.watching import making
+from .modules.observing import making
 from .running import written
 from .scripts import commented, head, section
 from .ways import WAYS, Way

@@ -21,11 +21,11 @@ from .candidates import candidates
 from .devices import default_devices
 from .disposable import HANGS, attempt_apart
 from .ending import ending, explained
+from .journal import Entry, found_path
 from .options import plugin_modules
 from .report.coordinates import coordinates
 from .report.environment import describe_settings
 from .report.rerun import options
-from .watch import Entry, found_path
 
 # Seconds for a crash. Two processes start, in five seconds each where the machine is busy, and Hypothesis
 # shrinks a case in a few.

@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, Phase, find, settings
 from reference import FORMATS, Array
 from strategies import Case, Chunking, Differentiation, Distance, is_real
 
-from . import watch
+from . import journal
 from .foreign import UnfitError, check_numbers_of, check_tensor, contained, message_of
 from .implementation import TORCH, Untested, under_test
 from .losses import LOSSES, Loss
 
 Arguments: TypeAlias = dict[str, Any]
-Way: TypeAlias = Callable[[Loss, Case, Arguments], torch.Tensor | None]
+Call: TypeAlias = Callable[[Loss, Case, Arguments], torch.Tensor | None]
 
 # What torch says of operations whose threads add in any order.
 NO_FIXED_ORDER = "does not have a deterministic implementation"
@@ -188,12 +188,12 @@ def legacy(loss: Loss, case: Case, arguments: Arguments) -> torch.Tensor | None:
     return functional(loss, case, {**arguments, **LEGACY[reduction]})
 
 
-WAYS: dict[str, Way] = {"functional": functional, "module": module, "legacy": legacy}
+CALLS: dict[str, Call] = {"functional": functional, "module": module, "legacy": legacy}
 
 
-def ways() -> dict[str, Way]:
+def ways() -> dict[str, Call]:
     """The ways to call what is under test; what is not torch has its functionals only."""
-    return WAYS if under_test() is TORCH else {"functional": functional}
+    return CALLS if under_test() is TORCH else {"functional": functional}
 
 
 def parted(loss: Loss, case: Case) -> tuple[Case, Case]:
@@ -257,8 +257,8 @@ def obstacle(loss_name: str, format_name: str, device: str, backward: bool = Fal
     )  # fmt: skip
     case = find(cases, lambda _: True, settings=quiet)
     ones = np.ones(1)
-    watch.note(Differentiation(case, ones, ones, 0) if backward else case)
-    return watch.run(partial(_refusal, loss, case, device, backward))
+    journal.note(Differentiation(case, ones, ones, 0) if backward else case)
+    return journal.run(partial(_refusal, loss, case, device, backward))
 
 
 def _refusal(loss: Loss, case: Case, device: str, backward: bool) -> str | None:

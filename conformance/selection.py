@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .cells import Cell
-from .divergences.record import Showing
+from .divergences.divergence import Showing
 from .implementation import TORCH, under_test
 from .losses import LOSSES, Loss, find_loss
 from .options import PLAIN

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .divergences import Divergence
     from .implementation import Implementation
-    from .watch import Isolation, Watch
+    from .journal import Isolation, Watchdog
 
 
 @dataclass
@@ -21,13 +21,13 @@ class Session:
     Attributes:
         implementation: the losses under test; None: torch's.
         records: the known divergences that count; None: those of torch.
-        watch: keeps the journal of this process; None: nobody does.
+        watchdog: keeps the journal of this process; None: nobody does.
         isolation: runs torch so that this process survives; None: nothing does.
     """
 
     implementation: Implementation | None = None
     records: tuple[Divergence, ...] | None = None
-    watch: Watch | None = None
+    watchdog: Watchdog | None = None
     isolation: Isolation | None = None
 
 

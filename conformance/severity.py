@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from strategies import Case, Differentiation, differentiations, is_real, values, with_option_types
 
+from .bounds import WEIGHTS
 from .cells import Cell, all_cells, run_drawn
 from .checks.gradient import check_gradient
 from .checks.second_derivative import check_second
@@ -24,7 +25,6 @@ from .checks.value import check_value
 from .checks.ways import check_way
 from .corners import places
 from .divergences import DIVERGENCES, Divergence
-from .judging import WEIGHTS
 from .losses import LOSSES, Loss
 from .tally import Tally
 from .ways import passages

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from . import watch
+from . import journal
 from .session import session as own
 
 T = TypeVar("T")
@@ -100,10 +100,10 @@ class Shrinking:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._journal = Path(config.option.crash)
-        self._crash = watch.read(self._journal)
+        self._crash = journal.read(self._journal)
         self._where: dict[str, str] = {}
         self._number = 0
-        self._own = watch.own_journal()
+        self._own = journal.own_journal()
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """See where the test runs torch."""
@@ -141,13 +141,13 @@ class Shrinking:
         from .candidates import candidates
 
         def noted() -> None:
-            watch.note(example)
+            journal.note(example)
             check(example)
 
         try:
             in_child(noted)
         except DiedError as error:
-            latest = watch.read(self._own).latest
+            latest = journal.read(self._own).latest
             made = candidates(latest, self._where.get("way", ""), self._where.get("device", "cpu"))
             shown = next((script for script in made if self._ends(script)), None)
             self._write(status=error.status, script=shown or made[0], shows=shown is not None)
@@ -165,7 +165,7 @@ class Shrinking:
 
     def _write(self, **found: Any) -> None:
         """Write down what was found, in place of what was before."""
-        path = watch.found_path(self._journal)
+        path = journal.found_path(self._journal)
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps(found))
         draft.replace(path)

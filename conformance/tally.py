@@ -13,8 +13,8 @@ from hypothesis import target
 
 from reference import Array, Tracked
 
+from .bounds import ulp_errors
 from .implementation import Untested
-from .judging import ulp_errors
 
 # The histogram of errors ends with all that is farther off than 2**30 ulps.
 LAST_BIN = 31

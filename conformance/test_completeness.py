@@ -11,8 +11,8 @@ import torch.nn.functional as F
 
 from reference import FORMATS
 
+from .availability import skip_if_missing
 from .losses import ALIASES, LOSSES, Loss
-from .presence import skip_if_missing
 from .running import obstacle, parameters
 
 DEPRECATED = {"size_average", "reduce"}

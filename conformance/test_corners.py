@@ -10,7 +10,7 @@ import torch
 
 from strategies import Differentiation
 
-from . import watch
+from . import journal
 from .checks.gradient import check_gradient
 from .checks.value import check_value
 from .corners import Place
@@ -31,11 +31,11 @@ def test_corner(place: Place, tally: Tally) -> None:
         pytest.skip(place.obstacle)
     case, ones = place.corner.case(place.format), np.ones(1)
     differentiation = Differentiation(case, ones, ones, 0)
-    watch.note(case)
+    journal.note(case)
     with tally.counting():
         check_value(place, case, tally)
     if not place.obstacle_backward and place.loss.variables(case):
-        watch.note(differentiation)
+        journal.note(differentiation)
         with tally.counting():
             check_gradient(place, differentiation, tally, defined_everywhere=False)
     tally.finish_example()

@@ -10,7 +10,7 @@ import torch
 from .checks.witnesses import dangerous_witnesses, is_fixed, run, shows
 from .divergences import in_force
 from .divergences.checking import problem_of
-from .divergences.record import Showing, showings
+from .divergences.divergence import Showing, showings
 from .findings import script
 from .implementation import TORCH, under_test
 from .scripts import section

@@ -9,6 +9,7 @@ import torch
 
 from strategies import Case
 
+from .availability import skip_if_missing
 from .foreign import told
 from .losses import LOSSES, Loss
 from .modules import (
@@ -27,7 +28,6 @@ from .modules import (
     seen_of,
     stages,
 )
-from .presence import skip_if_missing
 from .running import obstacle, parameters, to_numpy
 from .scripts import commented, head, section
 

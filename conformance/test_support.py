@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, Phase, find, settings
 from reference import FORMATS
 from strategies import Case, Differentiation, is_real
 
-from . import watch
+from . import journal
+from .bounds import judge
 from .differentiating import Expected, differentiate_forward, expect_derivatives
 from .divergences import covering
-from .judging import judge
 from .losses import LOSSES, Loss
 from .mismatch import SecondMismatch
 from .running import arguments, functional, to_numpy
@@ -36,7 +36,7 @@ def simplest(loss: Loss, holds: Callable[[Case], bool]) -> Case:
     if not hasattr(F, loss.name):
         pytest.skip(f"torch {torch.__version__} has no {loss.name}")
     case = find(loss.cases(FORMATS["float32"], "sum"), holds, settings=QUIET)
-    watch.note(Differentiation(case, np.ones(1), np.ones(1), 0))
+    journal.note(Differentiation(case, np.ones(1), np.ones(1), 0))
     return case
 
 
@@ -168,7 +168,7 @@ KINKS = (
 def test_side_at_kink(kink: Kink, take_note: Callable[[str, object], None]) -> None:
     """Torch takes a subgradient; the summary says if it is another one than is on record."""
     x = torch.tensor([kink.at], requires_grad=True)
-    watch.note(f"x = torch.tensor([{kink.at}], requires_grad=True)\ntorch.autograd.grad({kink.call}, x)")
+    journal.note(f"x = torch.tensor([{kink.at}], requires_grad=True)\ntorch.autograd.grad({kink.call}, x)")
     (gradient,) = torch.autograd.grad(eval(kink.call, {"torch": torch, "F": F, "x": x}), x)
     got = gradient.item()
     assert kink.low <= got <= kink.high, f"{kink.call} at {kink.at} has the gradient {got}, no subgradient"

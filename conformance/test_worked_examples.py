@@ -24,7 +24,7 @@ import reference
 from reference import FORMATS
 from strategies import literal
 
-from . import watch
+from . import journal
 
 Nested: TypeAlias = "float | list[Any]"
 Arguments: TypeAlias = "tuple[Nested, ...]"
@@ -224,7 +224,7 @@ def _note(example: Example) -> None:
         f"{name}={literal(_array(v), FORMATS['float64']) if isinstance(v, list) else repr(v)}"
         for name, v in example.options.items()
     ]
-    watch.note(f"F.{example.loss}({', '.join(given)})")
+    journal.note(f"F.{example.loss}({', '.join(given)})")
 
 
 def _value(way: Way, example: Example) -> npt.NDArray[Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from reference import Array, Tracked
 
+from .bounds import Worst, judge, ratios
 from .divergences import covering
-from .judging import Worst, judge, ratios
 from .mismatch import Mismatch
 from .tally import Tally
 

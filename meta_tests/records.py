@@ -15,7 +15,7 @@ from conformance.cells import Cell as Coordinates
 from conformance.cells import all_cells
 from conformance.corners import places
 from conformance.divergences import DIVERGENCES
-from conformance.divergences.record import showings
+from conformance.divergences.divergence import showings
 from conformance.invalid.tables import PROMOTIONS, ROWS
 from conformance.laws import instances
 from conformance.losses import LOSSES
@@ -23,7 +23,7 @@ from conformance.modules import SAMPLES, TREATMENTS
 from conformance.report.environment import describe_findings
 from conformance.report.record import (
     VERSION,
-    Cell,
+    CellResult,
     Platform,
     Record,
     Settings,
@@ -81,7 +81,7 @@ def example_record(**changes: Any) -> Record:
     return replace(copy.deepcopy(_example()), **changes)
 
 
-def cell(of: str = "value", outcome: str = "conforms", **changes: Any) -> Cell:
+def cell(of: str = "value", outcome: str = "conforms", **changes: Any) -> CellResult:
     """A cell of `l1_loss`, for records of a few.
 
     Args:
@@ -91,7 +91,7 @@ def cell(of: str = "value", outcome: str = "conforms", **changes: Any) -> Cell:
     """
     told = {"loss": "l1_loss", "reduction": "mean", "dtype": "float32", "device": "cpu"} | changes
     axes = (told[axis] for axis in ("loss", "reduction", "dtype", "device"))
-    return Cell(
+    return CellResult(
         **{"id": f"conformance/test_{of}.py::test_{of}[{'-'.join(axes)}]", **told}, of=of, outcome=outcome
     )
 
@@ -125,7 +125,7 @@ def _example() -> Record:
     )
 
 
-def _planned() -> Iterator[Cell]:
+def _planned() -> Iterator[CellResult]:
     """The cells of a default run, without what is found in them."""
     axes = (list(LOSSES.values()), list(FORMATS), list(DEVICES))
     drawn: dict[str, Iterable[Coordinates]] = {
@@ -140,31 +140,31 @@ def _planned() -> Iterator[Cell]:
         for each in cells:
             way, reduction = (each.way.name, "") if isinstance(each, Passage) else ("", each.reduction)
             told = (_id(of, each), of, "", each.loss.name, way, reduction, each.format.name, each.device)
-            yield Cell(*told)
+            yield CellResult(*told)
     by_hand = [row for row in ROWS if not row.dangerous and not row.derived]
     refused = (("invalid_call", by_hand), ("mixed_dtypes", PROMOTIONS))
     for device in DEVICES:
         for of, rows in refused:
-            yield from (Cell(_id(of, row, device), of, "", row.loss, device=device) for row in rows)
+            yield from (CellResult(_id(of, row, device), of, "", row.loss, device=device) for row in rows)
         for of, dangerous in (("dangerous_calls", True), ("derived_calls", False)):
             for name in dict.fromkeys(row.loss for row in ROWS if row.dangerous == dangerous):
-                yield Cell(_id(of, name, device), of, "", name, device=device)
+                yield CellResult(_id(of, name, device), of, "", name, device=device)
         of = "treatment"
         for name, treatment in itertools.product(SAMPLES, TREATMENTS):
-            yield Cell(_id(of, name, treatment, device), of, "", name, device=device)
+            yield CellResult(_id(of, name, treatment, device), of, "", name, device=device)
     for name in LOSSES:
-        yield Cell(_id("signature", name), "signature", "", name)
+        yield CellResult(_id("signature", name), "signature", "", name)
     for showing in showings(DIVERGENCES):
-        yield Cell(_id("witness_still_diverges", showing), "witness_still_diverges", "", showing.loss)
+        yield CellResult(_id("witness_still_diverges", showing), "witness_still_diverges", "", showing.loss)
     for capability in ("default", "avx2"):
-        yield Cell(_id("capability", capability), "capability", "")
+        yield CellResult(_id("capability", capability), "capability", "")
 
 
 def _id(of: str, *coordinates: object) -> str:
     return f"conformance/test_{of}.py::test_{of}[{'-'.join(map(str, coordinates))}]"
 
 
-def _judged(planned: Cell) -> Cell:
+def _judged(planned: CellResult) -> CellResult:
     """What is found in a cell; the same whenever it is asked."""
     random = Random(zlib.crc32(planned.id.encode()))
     test = planned.id.rpartition("::")[2]
@@ -186,7 +186,7 @@ def _judged(planned: Cell) -> Cell:
     return _measured(found, random) if found.of in MEASURED else found
 
 
-def _measured(found: Cell, random: Random) -> Cell:
+def _measured(found: CellResult, random: Random) -> CellResult:
     """A cell that conforms, with its errors and the divergences on record that it met."""
     found.examples = MEASURED[found.of]
     found.worst = random.betavariate(2, 5)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.judging import Numbering, oracle_arguments
+from conformance.bounds import Numbering, oracle_arguments
 from conformance.losses import Loss
 from reference import FORMATS, Array, Format, Tracked, Variable
 from reference.dispatch import number, product, scatter, total, with_derivative_of, with_error_of
-from reference.reach import Reach
+from reference.partial_results import Reach
 from reference.tracked import ULPS
 from strategies import Case
 

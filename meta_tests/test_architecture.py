@@ -92,7 +92,7 @@ def test_families_have_the_same_names_in_all_rooms() -> None:
         "reference",
         "conformance.invalid",
         "meta_tests.fifty_digits",
-        "meta_tests.corners",
+        "meta_tests.kinds_of_case",
     ):
         assert {f"{room}.{family}" for family in families} <= set(MODULES)
 

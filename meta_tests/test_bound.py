@@ -11,13 +11,13 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from conformance.bounds import expect, judge
 from conformance.cells import Cell, all_cells, run_drawn
 from conformance.differentiating import Expected, expect_derivatives
-from conformance.judging import expect, judge
 from conformance.losses import LOSSES, Loss
 from reference import FORMATS, Array, Format, Tracked, tracked
 from reference.dispatch import number
-from reference.reach import Reach
+from reference.partial_results import Reach
 from reference.tracked import UFUNCS
 from strategies import Case, Differentiation, differentiations
 

@@ -16,7 +16,7 @@ from conformance.modules import SAMPLES
 from conformance.report.coordinates import NAMES
 from strategies.signatures import SIGNATURES
 
-from . import corners, fifty_digits
+from . import fifty_digits, kinds_of_case
 from .saboteurs import SABOTEURS
 from .saboteurs.witness import CALLS
 
@@ -77,8 +77,8 @@ TABLES = (
     Table("laws", "conformance/laws/__init__.py", lambda: {n for law in LAWS for n in law.losses}),
     Table("sample of its module", "conformance/modules/samples.py", lambda: SAMPLES),
     Table("name in reports", "conformance/report/coordinates.py", lambda: NAMES.values()),
-    Table("corners of its cases", "meta_tests/corners/{family}.py", lambda: corners.CORNERS),
-    Table("options of its cases", "meta_tests/corners/{family}.py", lambda: corners.OPTIONS),
+    Table("kinds of its cases", "meta_tests/kinds_of_case/{family}.py", lambda: kinds_of_case.KINDS),
+    Table("options of its cases", "meta_tests/kinds_of_case/{family}.py", lambda: kinds_of_case.OPTIONS),
     Table("ordinary call", "meta_tests/saboteurs/witness.py", lambda: CALLS),
     Table("saboteurs", "meta_tests/saboteurs/{family}.py", lambda: {s.loss for s in SABOTEURS.values()}),
 )  # fmt: skip

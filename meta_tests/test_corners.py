@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from conformance.bounds import expect
 from conformance.corners import CORNERS, Corner, places
-from conformance.judging import expect
 from conformance.losses import LOSSES
 from conformance.tally import Tally
 from conformance.test_corners import test_corner as check_corner

@@ -17,22 +17,22 @@ import numpy as np
 import pytest
 import torch
 
-from conformance import foreign, scripts, test_corners, test_support, watch
+from conformance import foreign, journal, scripts, test_corners, test_support
 from conformance.candidates import candidates
 from conformance.cells import Cell
 from conformance.checks import laws, witnesses
 from conformance.corners import places
 from conformance.disposable import attempt
 from conformance.ending import ending
+from conformance.journal import Entry, Watchdog
 from conformance.losses import LOSSES
 from conformance.modules import SAMPLES, expect, observe
-from conformance.report.record import Cell as Found
+from conformance.report.record import CellResult as Found
 from conformance.retrial import Crash, Retrial
 from conformance.running import obstacle
 from conformance.session import session
 from conformance.shrinking import DiedError, in_child
 from conformance.tally import Tally
-from conformance.watch import Entry, Watch
 from reference import FORMATS
 from strategies import Case, Differentiation
 
@@ -74,11 +74,11 @@ F.l1_loss, F.huber_loss, F.mse_loss = l1_loss, huber_loss, mse_loss
 # No torch, so that it is quick.
 STAND_IN = """
 import os
-from conformance import watch
+from conformance import journal
 
 def pytest_configure(config):
     config.option.device = ["cpu"]
-    on_duty = watch.Watch(config, 0)
+    on_duty = journal.Watchdog(config, 0)
     config.pluginmanager.register(on_duty)
     if not hasattr(config, "workerinput"):
         from conformance.crashes import Crashes
@@ -274,8 +274,8 @@ def test_a_run_spends_no_more_than_its_time_on_crashes(pytestconfig: pytest.Conf
 
 @pytest.mark.parametrize("seconds", [0, 1, 10**10, 10**30])
 def test_a_watch_takes_any_number_of_seconds(seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "watch", None)
-    on_duty = Watch(SimpleNamespace(), seconds)  # type: ignore[arg-type]  # no worker, so no more is asked of it
+    monkeypatch.setattr(session, "watchdog", None)
+    on_duty = Watchdog(SimpleNamespace(), seconds)  # type: ignore[arg-type]  # no worker, so no more is asked of it
     protocol = on_duty.pytest_runtest_protocol(SimpleNamespace(nodeid="test"))
     next(protocol)
     with suppress(StopIteration):
@@ -342,7 +342,7 @@ def test_what_runs_torch_is_noted_before(what: str, monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt  # which nobody takes for an answer, if it may be a person's
 
     monkeypatch.setattr(foreign, "_watched", False)
-    monkeypatch.setattr(watch, "note", noted.append)
+    monkeypatch.setattr(journal, "note", noted.append)
     monkeypatch.setattr(torch.nn.functional, "huber_loss", huber_loss)
     monkeypatch.setattr(torch.nn.HuberLoss, "forward", huber_loss)
     monkeypatch.setattr(Cell, "obstacle", None)

@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 import pytest
 
 from conformance.__main__ import main
-from conformance.report.comparability import NotComparableError
-from conformance.report.comparing import compare
-from conformance.report.comparison import KINDS, Comparison
-from conformance.report.record import Cell, Finding, Record, Signatures, write
-from conformance.report.renderings import RENDERINGS
+from conformance.report.change_pages import RENDERINGS
+from conformance.report.changes import KINDS, Comparison
+from conformance.report.comparable import NotComparableError
+from conformance.report.find_changes import compare
+from conformance.report.record import CellResult, Finding, Record, Signatures, write
 
 from .records import cell, example_record
 
@@ -27,7 +27,7 @@ HOSTILE = "| `x` </script><b>bold</b> _y_ ```"
 BARE = example_record(cells=[], findings=[])
 
 
-def a_record(*cells: Cell, **changes: object) -> Record:
+def a_record(*cells: CellResult, **changes: object) -> Record:
     """A small record: cells, and the surroundings of the example."""
     return replace(BARE, cells=list(cells), **{"complete": True, "planned": len(cells)} | changes)
 

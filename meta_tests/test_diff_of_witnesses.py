@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.report.comparing import compare
-from conformance.report.record import Cell
+from conformance.report.find_changes import compare
+from conformance.report.record import CellResult
 
 from .records import cell
 from .test_diff import KNOWN, a_record, counts
@@ -18,7 +18,7 @@ FIRST, BACKWARD, JVP = (
 )
 
 
-def contradicting(witness: Cell, word: str) -> Cell:
+def contradicting(witness: CellResult, word: str) -> CellResult:
     """A witness that gives something else than what is on record."""
     name = witness.id.partition("[")[2].removesuffix("]")
     return replace(witness, outcome="diverges", failure=f"{name}: {word} in torch 2.14: mend the record")
@@ -28,7 +28,7 @@ def contradicting(witness: Cell, word: str) -> Cell:
 @pytest.mark.parametrize("others", [[FIRST, BACKWARD, JVP], [FIRST], [JVP], []])
 @pytest.mark.parametrize("witness", [FIRST, BACKWARD, JVP], ids=["first", "gradient", "second-2"])
 def test_each_witness_of_a_divergence_says_whether_it_is_still_there(
-    witness: Cell, others: list[Cell], in_force: bool
+    witness: CellResult, others: list[CellResult], in_force: bool
 ) -> None:
     rest = [other for other in others if other is not witness]
     finding = replace(KNOWN, in_force=in_force)

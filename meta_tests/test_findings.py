@@ -15,7 +15,7 @@ from conformance import findings as pages
 from conformance import severity
 from conformance.__main__ import main
 from conformance.divergences import DIVERGENCES, Divergence
-from conformance.divergences.record import OF, SEVERITIES, Showing, Witness, near, showings
+from conformance.divergences.divergence import OF, SEVERITIES, Showing, Witness, near, showings
 from conformance.findings import APART, MEANINGS, WIDTH, findings, script, section_of
 from conformance.foreign import contained
 

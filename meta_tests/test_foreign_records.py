@@ -12,7 +12,7 @@ import torch
 
 from conformance import divergences
 from conformance.checks import witnesses
-from conformance.divergences.record import Witness
+from conformance.divergences.divergence import Witness
 from conformance.session import session
 from conformance.tally import Tally
 from conformance.test_value import test_value as value

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from conformance import test_modules as suite
+from conformance.availability import skip_if_missing
 from conformance.losses import LOSSES
 from conformance.modules import SAMPLES, TREATMENTS
-from conformance.presence import skip_if_missing
 
 from .test_failures import run_broken, script_of
 

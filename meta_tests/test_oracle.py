@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from mpmath import mp
 
 import reference
-from conformance.judging import WEIGHTS, expect
+from conformance.bounds import WEIGHTS, expect
 from conformance.losses import LOSSES, Loss
 from meta_tests import fifty_digits
 from reference import FORMATS, Array, Format

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 import reference
+from conformance.bounds import expect
 from conformance.checks.other_dtypes import DtypeCell, check_dtypes
 from conformance.differentiating import expect_derivatives
-from conformance.judging import expect
 from conformance.losses import LOSSES
 from conformance.running import arguments
 from conformance.tally import Tally

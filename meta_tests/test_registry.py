@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from conformance import verdict
+from conformance.bounds import Worst, elements_of, expect, judge
 from conformance.cells import Cell, all_cells, run_drawn
 from conformance.checks.gradient import check_gradient
 from conformance.checks.other_dtypes import DtypeCell, check_dtypes
@@ -28,10 +29,9 @@ from conformance.differentiating import (
     expect_derivatives,
 )
 from conformance.divergences import DIVERGENCES, Divergence, covering
+from conformance.divergences.divergence import NUMBERS, Showing, near, showings
 from conformance.divergences.outcomes import given_by
-from conformance.divergences.record import NUMBERS, Showing, near, showings
 from conformance.divergences.torch_formulas import NARROW, OF_LOSSES
-from conformance.judging import Worst, elements_of, expect, judge
 from conformance.losses import LOSSES
 from conformance.mismatch import GradientMismatch, Mismatch, SecondMismatch
 from conformance.running import to_numpy

@@ -10,8 +10,8 @@ import pytest
 
 from conformance.divergences import DIVERGENCES, Divergence, read_records
 from conformance.divergences.checking import problem_of
+from conformance.divergences.divergence import Witness
 from conformance.divergences.outcomes import Computes
-from conformance.divergences.record import Witness
 
 from .test_loading import one_error
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from conformance.__main__ import main
+from conformance.bounds import ulp_errors
 from conformance.cells import all_cells
 from conformance.corners import places
-from conformance.judging import ulp_errors
 from conformance.laws import instances
 from conformance.losses import LOSSES
 from conformance.report.coordinates import coordinates

@@ -15,7 +15,7 @@ import pytest
 
 from conformance.report.markdown import summary
 from conformance.report.page import page
-from conformance.report.record import Cell, Settings, read
+from conformance.report.record import CellResult, Settings, read
 from conformance.report.rerun import command
 
 from .forked import run_script
@@ -69,8 +69,8 @@ def test_any_id_is_one_word_of_the_shell(name: str) -> None:
 
 def test_summary_and_page_give_the_command() -> None:
     record = example_record()
-    failed = Cell(TEST, "value", "diverges", "l1_loss", failure="wrong\n" * 2000)
-    crashed = Cell(TEST.replace("mean", "sum"), "value", "crashed", "l1_loss", reason="signal 11")
+    failed = CellResult(TEST, "value", "diverges", "l1_loss", failure="wrong\n" * 2000)
+    crashed = CellResult(TEST.replace("mean", "sum"), "value", "crashed", "l1_loss", reason="signal 11")
     settings = replace(record.settings, examples=7, plugins=["my_backend"])
     record = replace(record, cells=[failed, crashed], settings=settings)
     options = "-p my_backend --examples 7"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from conformance import foreign, scripts
-from conformance.judging import elements_of
+from conformance.bounds import elements_of
 from conformance.running import to_torch
 from reference import FORMATS, Array
 from strategies import Case, literal

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.divergences import DIVERGENCES, Divergence
-from conformance.divergences.record import NUMBERS, SEVERITIES
+from conformance.divergences.divergence import NUMBERS, SEVERITIES
 from conformance.severity import BY_NATURE
 
 from .forked import run_script

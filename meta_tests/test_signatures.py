@@ -7,8 +7,8 @@ import inspect
 import pytest
 import torch
 
+from conformance.bounds import expect, judge
 from conformance.differentiating import differentiate
-from conformance.judging import expect, judge
 from conformance.losses import LOSSES
 from conformance.running import arguments, functional, to_numpy
 from strategies import is_real

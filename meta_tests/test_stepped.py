@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.bounds import oracle_arguments
 from conformance.differentiating import expect_derivatives
-from conformance.judging import oracle_arguments
 from conformance.losses import LOSSES, Loss
 from reference import FORMATS, Array, Format, Stepped, stepped, tracked
 from reference.dispatch import product, scatter, total

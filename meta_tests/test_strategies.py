@@ -1,4 +1,4 @@
-"""The strategies: every corner is frequent, every case valid, the simplest one tiny, the printed one real."""
+"""The strategies: every kind is frequent, every case valid, the simplest one tiny, the printed one real."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from strategies import (
 from strategies.infinities import endless
 from strategies.values import SIMPLE
 
-from .corners import CORNERS, NUMBERS, OPTIONS, SIGNED, UNBOUNDED, Call, Corners
+from .kinds_of_case import KINDS, NUMBERS, OPTIONS, SIGNED, UNBOUNDED, Call, Kinds
 
 DRAWS = 1000
 ENOUGH = 10
@@ -66,10 +66,10 @@ def draw(cases: SearchStrategy[Case], number: int) -> list[Case]:
 
 
 @np.errstate(all="ignore")  # predicates compare infinities and nans
-def count(corners: Corners, cases: list[Case]) -> dict[str, int]:
-    """How many cases are in each corner."""
+def count(kinds: Kinds, cases: list[Case]) -> dict[str, int]:
+    """How many cases are in each kind."""
     calls = [Call(case) for case in cases]
-    return {name: sum(bool(np.any(holds(call))) for call in calls) for name, holds in corners.items()}
+    return {name: sum(bool(np.any(holds(call))) for call in calls) for name, holds in kinds.items()}
 
 
 def too_rare(counts: dict[str, int], enough: int = ENOUGH) -> dict[str, int]:
@@ -115,7 +115,7 @@ def thousand(row: Loss) -> list[Case]:
 
 
 def test_every_corner_is_frequent(row: Loss, thousand: list[Case]) -> None:
-    assert too_rare(count(CORNERS[row.name], thousand)) == {}
+    assert too_rare(count(KINDS[row.name], thousand)) == {}
 
 
 def test_every_option_is_at_times_passed_and_at_times_omitted(row: Loss, thousand: list[Case]) -> None:
@@ -127,7 +127,7 @@ def test_every_option_is_at_times_passed_and_at_times_omitted(row: Loss, thousan
 def test_every_value_of_an_option_is_frequent(row: Loss, thousand: list[Case]) -> None:
     for option, values in OPTIONS.get(row.name, {}).items():
         seen = Counter(repr(case.arguments[option]) for case in thousand if option in case.arguments)
-        assert set(seen) <= set(map(repr, values)), f"add the new values of {option} to the tables of corners"
+        assert set(seen) <= set(map(repr, values)), f"add the new values of {option} to the tables of kinds"
         assert too_rare({repr(value): seen[repr(value)] for value in values}) == {}, option
 
 
@@ -138,7 +138,7 @@ def test_the_table_of_options_is_complete(row: Loss, thousand: list[Case]) -> No
         for name, value in case.computed.items()
         if not isinstance(value, (np.ndarray, tuple)) and name not in ("reduction", "var")
     }
-    # These depend on the number of classes, and are among the corners.
+    # These depend on the number of classes, and are among the kinds.
     assert scalars - {"ignore_index", "blank"} == set(OPTIONS.get(row.name, {}))
 
 
@@ -210,11 +210,11 @@ def test_every_case_is_valid_in_every_format_and_reduction(row: Loss, form: Form
 # The whole-array regimes hold for any format: a loss of each domain, with half the draws.
 @pytest.mark.parametrize("form", [f for f in FORMATS.values() if f.name != "float32"], ids=lambda f: f.name)
 @pytest.mark.parametrize(
-    ("loss", "corners"), [("mse_loss", NUMBERS | SIGNED), ("nll_loss", NUMBERS | UNBOUNDED)]
+    ("loss", "kinds"), [("mse_loss", NUMBERS | SIGNED), ("nll_loss", NUMBERS | UNBOUNDED)]
 )
-def test_every_kind_of_number_is_frequent_in_every_format(loss: str, corners: Corners, form: Format) -> None:
+def test_every_kind_of_number_is_frequent_in_every_format(loss: str, kinds: Kinds, form: Format) -> None:
     cases = draw(LOSSES[loss].cases(form, "mean"), DRAWS // 2)
-    assert too_rare(count(corners, cases), ENOUGH // 3) == {}
+    assert too_rare(count(kinds, cases), ENOUGH // 3) == {}
     for case in cases:
         check_numbers(case)
 

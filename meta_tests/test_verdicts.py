@@ -14,7 +14,7 @@ from conformance.failures import cause
 from conformance.losses import LOSSES
 from conformance.options import whole_number
 from conformance.report.coordinates import coordinates, own_id
-from conformance.report.figures import NO_LOSS, by_loss, found
+from conformance.report.statistics import NO_LOSS, by_loss, found
 from conformance.report.tested import NOT_TESTED, required_share, shares, shortage
 from conformance.selection import ANY_LOSS
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from conformance.bounds import expect, judge
 from conformance.checks.ways import check_way
 from conformance.divergences import DIVERGENCES, Divergence, covering
 from conformance.divergences.outcomes import Raises
-from conformance.judging import expect, judge
 from conformance.losses import LOSSES
 from conformance.mismatch import Mismatch
 from conformance.tally import Tally

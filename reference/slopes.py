@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .dispatch import Array, Numbers, is_stepwise, number
-from .reach import Reach
+from .partial_results import Reach
 from .stepped import Stepped
 from .tracked import Tracked
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from .dispatch import Array, Numbers
 from .formats import FORMATS, Format, promoted
 from .integers import INTEGERS, Integers
-from .reach import Reach
+from .partial_results import Reach
 
 # Partial products and sums of sizes just below the largest number may overflow as they are rounded.
 NEARLY = 0.99

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from .dispatch import Array
-from .reach import Reach
+from .partial_results import Reach
 from .stepped import Stepped, in_any_order, settle
 from .tracked import ULPS
 

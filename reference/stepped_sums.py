@@ -21,7 +21,7 @@ from .dispatch import (
 )
 from .formats import FORMATS, Format
 from .integers import INTEGERS, UNBOUNDED, Integers
-from .reach import Reach
+from .partial_results import Reach
 from .stepped import DEFAULT, Stepped, alike, in_any_order, settle, stepped, wrapped
 
 Along = Callable[[Array], Array]

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from . import dispatch
 from .dispatch import Array, Numbers, compensated, number, product, scatter, total
 from .formats import FORMATS, Format
-from .reach import Reach
+from .partial_results import Reach
 
 # Largest error of the elementary functions in ulp. Vector math libraries differ; these are what the
 # OpenCL C specification, section 7.4 (single precision, full profile), lets an implementation be off.

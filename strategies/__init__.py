@@ -16,7 +16,7 @@ from . import classification, embedding, sequence
 from .case import Case, Distance, is_real, literal
 from .chunking import Chunking
 from .declared import declared
-from .directions import Differentiation, differentiations, masked, spread
+from .differentiation import Differentiation, differentiations, masked, spread
 from .dtypes import DTYPES, takes
 from .infinities import with_infinities
 from .options import with_option_types, with_python_numbers

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
-from .building import build
 from .case import Case
 from .chunking import chunkings
 from .labels import indices, label_sets, signs
+from .passed_options import build
 from .shapes import BATCHES, TAILS, Shape, class_counts, classified
 from .values import log_probabilities, probabilities, reals
 from .weights import weights

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from reference import Array, Format
 
 from .arguments import Choice, Fit, Number, Signature, Tensor
-from .building import build
 from .case import Case
 from .domains import Interval, Lengths, Members
 from .labels import indices, label_sets, members
+from .passed_options import build
 from .shapes import BATCHES, CLASSES, Shape, elementwise, pairs
 from .signatures import SIGNATURES
 from .values import within

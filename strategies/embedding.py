@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
-from .building import build
 from .case import Case, Distance
 from .labels import signs
+from .passed_options import build
 from .shapes import vectors
 from .values import reals
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
-from .building import build
 from .case import Case
 from .labels import dtypes
+from .passed_options import build
 from .values import choices, log_probabilities
 
 FRAMES = st.sampled_from((1, 2, 3, 4, 6, 8, 17))

@@ -10,11 +10,11 @@ import torch
 from reference import Array
 from strategies import Differentiation, is_real
 
+from ..bounds import Worst
 from ..cells import Cell
 from ..chunked import goes_back_once
 from ..differentiating import Expected, differentiate, expect_derivatives, go_back_twice
 from ..evidence import KIND, RESULT, Evidence, Problem, changed, differing, raises
-from ..judging import Worst
 from ..mismatch import GradientMismatch
 from ..running import Arguments, skip_undocumented, to_numpy
 from ..tally import Tally

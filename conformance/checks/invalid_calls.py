@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ..availability import skip_if_missing
 from ..disposable import Outcome, attempt, attempt_apart
 from ..divergences import on_record
 from ..divergences.accepted import line_of
@@ -18,7 +19,6 @@ from ..divergences.outcomes import near, near_sums
 from ..invalid import Invalid
 from ..invalid.row import differentiable, going_back
 from ..invalid.tables import ROWS
-from ..presence import skip_if_missing
 from ..scripts import commented, head, section
 
 

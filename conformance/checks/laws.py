@@ -11,7 +11,7 @@ import torch
 from reference import Array
 from strategies import Case
 
-from .. import watch
+from .. import journal
 from ..checks.value import find_mismatch
 from ..divergences import covering
 from ..implementation import under_test
@@ -51,13 +51,13 @@ def check_law(instance: Instance, case: Case, tally: Tally) -> None:
 def settled(call: Call, device: str) -> tuple[Case, dict[str, object]]:
     """A call as a case, and its arguments in torch: what an operation makes of the input is computed."""
     case = case_of(call)
-    watch.note(case)
+    journal.note(case)
     given = arguments(case, device)
     if isinstance(call, Composed):
         # What runs is the very text that a failure prints; it is a literal of a law.
         given["input"] = eval(call.operation.source, {"torch": torch})(given["input"])
         case = case.replacing(input=to_numpy(given["input"]))
-        watch.note(case)
+        journal.note(case)
     return case, given
 
 

@@ -11,13 +11,13 @@ import torch
 from reference import FORMATS, Tracked
 from strategies import Differentiation, takes
 
+from ..bounds import Worst, expect
 from ..cells import Cell
 from ..differentiating import Expected, expect_derivatives
 from ..dividing import settled
 from ..evidence import KIND, RESULT, SHAPE, Evidence, Problem, raises
 from ..foreign import UnfitError, check_dense, check_tensor, message_of
 from ..implementation import refusable, under_test
-from ..judging import Worst, expect
 from ..losses import Loss
 from ..mismatch import Mismatch
 from ..running import Arguments, arguments, to_numpy

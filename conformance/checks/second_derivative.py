@@ -11,12 +11,12 @@ import torch
 from reference import Array
 from strategies import Differentiation
 
+from ..bounds import Worst
 from ..cells import Cell
 from ..chunked import may_refuse
 from ..differentiating import Expected, differentiate_forward, differentiate_twice, expect_derivatives
 from ..evidence import RESULT, SHAPE, Problem, raises
 from ..implementation import Untested
-from ..judging import Worst
 from ..mismatch import SecondMismatch
 from ..running import skip_undocumented, to_numpy
 from ..tally import Tally

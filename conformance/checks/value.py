@@ -10,11 +10,11 @@ import torch
 from reference import Array, Tracked
 from strategies import Case, is_real
 
+from ..bounds import Worst, expect, judge
 from ..cells import Cell
 from ..dividing import settled
 from ..evidence import SHAPE, Evidence, Problem, changed, differing, raises, shared
 from ..foreign import check_numbers_of
-from ..judging import Worst, expect, judge
 from ..mismatch import BITS_DIFFER, Mismatch
 from ..running import arguments, functional, may_vary, shares_memory, skip_undocumented, to_numpy, ways
 from ..tally import Tally

@@ -18,13 +18,13 @@ from strategies import (
     with_python_numbers,
 )
 
+from ..bounds import Worst, expect, ratios
 from ..chunked import may_refuse
 from ..differentiating import Expected, expect_derivatives
 from ..dividing import settled
 from ..evidence import KINDS, RESULT, Evidence, Problem, differing, raises, view_changed
 from ..foreign import UnfitError, check_dense, check_tensor, message_of, named, told
 from ..implementation import TORCH, Untested, refusable, under_test
-from ..judging import Worst, expect, ratios
 from ..mismatch import GradientMismatch, Mismatch
 from ..running import NO_FIXED_ORDER, arguments, may_vary, skip_undocumented, to_numpy
 from ..tally import Tally

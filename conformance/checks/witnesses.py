@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from .. import watch
+from .. import journal
 from ..disposable import attempt_apart
 from ..divergences import in_force
-from ..divergences.record import Showing, near, showings
+from ..divergences.divergence import Showing, near, showings
 from ..foreign import contained
 from ..implementation import Untested, under_test
 from ..invalid.tables import ROWS
@@ -21,7 +21,7 @@ from ..invalid.tables import ROWS
 
 def run(witness: str) -> float | str:
     """What a witness gives: a number, or the name of the exception it raises."""
-    watch.note(witness)
+    journal.note(witness)
     *statements, expression = witness.splitlines()
     names = {"torch": torch, "F": under_test().F, "math": math}
     try:

@@ -32,9 +32,9 @@ from . import (
     zero_times_infinity,
 )
 from .checking import explained_by
+from .divergence import Divergence
 from .file import read_records
 from .outcomes import Accepts
-from .record import Divergence
 
 if TYPE_CHECKING:
     from ..disposable import Outcome

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from ..disposable import Outcome
+from .divergence import Divergence, Witness
 from .outcomes import Accepts, Answer
-from .record import Divergence, Witness
 
 TABLE = Path(__file__).with_suffix(".tsv")
 

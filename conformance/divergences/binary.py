@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .divergence import Divergence, Witness
 from .outcomes import AnyOf, Computes, Elements, Raises, where_it_does_not_stray
-from .record import Divergence, Witness
 from .torch_formulas import binary as by_torch
 from .ways import DYNAMIC, FUNCTORCH, INDUCTOR
 from .witnesses import forward, gradient, twice, value

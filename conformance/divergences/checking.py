@@ -20,7 +20,7 @@ from ..foreign import contained, message_of, one_line, place_in, told
 from ..losses import LOSSES
 from ..mismatch import Mismatch
 from ..ways import WAYS
-from .record import ELSEWHERE, KINDS, OF, SEVERITIES, Divergence, Witness, near
+from .divergence import ELSEWHERE, KINDS, OF, SEVERITIES, Divergence, Witness, near
 
 # What the versions of torch look like, of PEP 440.
 VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?")

@@ -13,9 +13,9 @@ from strategies import is_real
 from ..chunked import chunking_of
 from ..mismatch import Mismatch
 from . import torch_formulas
+from .divergence import HALVES, NUMBERS, Divergence, Witness
 from .linear_cross_entropy import second_by_arguments
 from .outcomes import Computes, Contract, Elements, Raises, Unwritten, where_it_strays
-from .record import HALVES, NUMBERS, Divergence, Witness
 from .torch_formulas import classification as by_torch
 from .ways import AOT, DYNAMIC, INDUCTOR
 from .witnesses import forward, gradient, twice, value

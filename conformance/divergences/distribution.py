@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import torch_formulas
+from .divergence import NUMBERS, Divergence, Witness
 from .outcomes import Computes, Elements, Raises
-from .record import NUMBERS, Divergence, Witness
 from .torch_formulas import distribution as by_torch
 from .ways import COMPILED, WITHOUT_DATA
 from .witnesses import forward, gradient, twice, value

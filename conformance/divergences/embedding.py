@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import torch_formulas
+from .divergence import NUMBERS, Divergence
 from .outcomes import Computes, Elements, Formula, where_it_strays
-from .record import NUMBERS, Divergence
 from .torch_formulas import embedding as by_torch
 from .witnesses import forward, gradient, twice, value
 

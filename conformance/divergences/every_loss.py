@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from . import torch_formulas as by_torch
+from .divergence import NUMBERS, Divergence
 from .outcomes import Computes, where_it_strays
-from .record import NUMBERS, Divergence
 from .witnesses import forward, gradient, value
 
 NAN, INF = math.nan, math.inf

@@ -14,7 +14,7 @@ import pytest
 from ..foreign import UnfitError, described, loading, message_of, one_line
 from ..losses import LOSSES
 from .checking import problem_of
-from .record import Divergence
+from .divergence import Divergence
 
 OPTION = "--registry"
 # What the file's own code finds itself under in `sys.modules`.

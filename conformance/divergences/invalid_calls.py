@@ -13,8 +13,8 @@ from ..invalid.regression import HUBER, L1, MSE
 from ..invalid.row import Valid
 from ..invalid.sequence import PADDED
 from .accepted import accepted
+from .divergence import Divergence, Witness
 from .outcomes import Accepts, Answer
-from .record import Divergence, Witness
 
 NAN = math.nan
 LN2, LN3 = math.log(2), math.log(3)

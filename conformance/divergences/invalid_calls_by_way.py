@@ -13,8 +13,8 @@ from ..invalid.embedding import COSINE, DISTANCE, RANKING, TRIPLET
 from ..invalid.regression import HUBER, L1, MSE, SMOOTH
 from ..invalid.row import Valid
 from .accepted import accepts
+from .divergence import Divergence, Witness
 from .outcomes import Accepts, Answer
-from .record import Divergence, Witness
 from .ways import INDUCTOR, WITHOUT_DATA
 
 LN2, LN3 = math.log(2), math.log(3)

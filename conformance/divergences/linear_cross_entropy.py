@@ -12,8 +12,8 @@ from strategies import is_real
 from ..chunked import chunking_of
 from ..devices import lacks_tiles
 from ..mismatch import Mismatch, SecondMismatch
+from .divergence import NUMBERS, Divergence, Witness
 from .outcomes import AnyOf, Computes, Contract, Elements, Gives, Raises
-from .record import NUMBERS, Divergence, Witness
 from .torch_formulas import chunked as by_torch
 from .ways import COMPILED
 from .witnesses import forward, twice, value

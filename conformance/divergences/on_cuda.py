@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .divergence import HALVES, Divergence, Witness
 from .outcomes import Accepts, Answer, Computes, Contract, Elements, Gives, Raises, Unwritten
-from .record import HALVES, Divergence, Witness
 
 ON = ("cuda",)
 # The oldest torch that was run on a GPU; what an older one does there has not been seen.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .divergence import NUMBERS, Divergence, Witness
 from .outcomes import Raises
-from .record import NUMBERS, Divergence, Witness
 from .ways import AOT, INDUCTOR
 from .witnesses import forward, gradient, value
 
@@ -34,19 +34,25 @@ DIVERGENCES = (
         ),
         of=NUMBERS,
     ),
-    Divergence(
-        "multi_margin_loss-bool-margin", "error", "ordinary",
-        Raises(("RuntimeError",), ("Subtraction, the `-` operator, with a bool tensor",), bool_margin),
-        "compiled, a margin of True or False is refused; elsewhere it is the number 1 or 0, as in all losses",
-        (
-            Witness(
-                "multi_margin_loss",
-                "f = torch.compile(lambda *given: F.multi_margin_loss(*given, margin=True), "
-                "backend='aot_eager')\n"
-                "f(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))",
-                "RuntimeError", 0.5,
+    *(
+        Divergence(
+            f"multi_margin_loss-bool-margin{suffix}", "error", "ordinary",
+            Raises((error,), ("Subtraction, the `-` operator, with a bool tensor",), bool_margin),
+            "compiled, a margin of True or False is refused; elsewhere it is the number 1 or 0, as in all "
+            "losses",
+            (
+                Witness(
+                    "multi_margin_loss",
+                    "f = torch.compile(lambda *given: F.multi_margin_loss(*given, margin=True), "
+                    "backend='aot_eager')\n"
+                    "f(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))",
+                    error, 0.5,
+                ),
             ),
-        ),
-        of=("way",), ways=(*AOT, *INDUCTOR),
+            of=("way",), ways=(*AOT, *INDUCTOR), since=since, until=until,
+        )
+        for suffix, error, since, until in (
+            ("", "RuntimeError", None, "2.14"), ("-not-implemented", "NotImplementedError", "2.14", None),
+        )
     ),
 )  # fmt: skip

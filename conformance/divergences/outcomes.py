@@ -13,10 +13,10 @@ from reference import Array, Format, Stepped, multilabel_margin_loss, stepped
 from reference.dispatch import total
 from strategies import Case
 
+from ..bounds import WEIGHTS, oracle_arguments
 from ..differentiating import expect_derivatives
 from ..disposable import Outcome as Returned
 from ..invalid import Invalid, Promotion
-from ..judging import WEIGHTS, oracle_arguments
 from ..losses import Loss
 from ..mismatch import GradientMismatch, Mismatch, SecondMismatch
 

@@ -10,8 +10,8 @@ from reference import Array
 
 from ..mismatch import GradientMismatch, Mismatch
 from .accepted import accepts
+from .divergence import ELSEWHERE, NUMBERS, Divergence, Witness
 from .outcomes import AnyOf, Computes, Contract, Elements, Gives, Raises, where_it_does_not_stray
-from .record import ELSEWHERE, NUMBERS, Divergence, Witness
 from .torch_formulas import regression as by_torch
 from .ways import AOT, AUTOCAST, INDUCTOR, OVERRIDES, WITHOUT_DATA
 from .witnesses import forward, gradient, value

@@ -10,11 +10,11 @@ import numpy as np
 
 from reference import Array, Stepped, ctc_loss
 
+from ..bounds import expect, ratios
 from ..differentiating import expect_derivatives
-from ..judging import expect, ratios
 from ..mismatch import GradientMismatch, Mismatch
+from .divergence import Divergence, Witness
 from .outcomes import AnyOf, Elements, Gives, Otherwise, Raises, Unwritten
-from .record import Divergence, Witness
 from .ways import COMPILED, WITHOUT_DATA
 from .witnesses import gradient, value
 

@@ -25,6 +25,7 @@ from . import (
     torch_formulas,
     zero_times_infinity,
 )
+from .divergence import Divergence
 from .outcomes import (
     AnyOf,
     Computes,
@@ -35,7 +36,6 @@ from .outcomes import (
     Raises,
     given_by,
 )
-from .record import Divergence
 from .torch_formulas import binary as by_torch
 from .witnesses import gradient, value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .record import Witness
+from .divergence import Witness
 
 
 def value(call: str, gives: float | str, truth: float | str, of: str = "value") -> Witness:

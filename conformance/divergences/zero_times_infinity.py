@@ -11,8 +11,8 @@ from strategies import is_real
 
 from ..mismatch import Mismatch
 from . import torch_formulas
+from .divergence import Divergence
 from .outcomes import Computes, Elements
-from .record import Divergence
 from .witnesses import gradient, value
 
 NAN, INF = math.nan, math.inf

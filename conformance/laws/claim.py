@@ -15,13 +15,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from reference import FORMATS, Array, Format, Tracked, tracked
-from reference.reach import Reach
+from reference.partial_results import Reach
 from strategies import Case, literal
 from strategies.case import number
 
+from ..bounds import elements_of, expect, oracle_arguments
 from ..dividing import has_no_value
 from ..foreign import told
-from ..judging import elements_of, expect, oracle_arguments
 from ..losses import LOSSES
 from ..scripts import commented, head
 

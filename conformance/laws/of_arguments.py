@@ -10,10 +10,10 @@ from reference.binary import sigmoid
 from strategies import Case
 from strategies.signatures import form_of
 
-from ..judging import WEIGHTS
+from ..bounds import WEIGHTS
+from .batches import spelt_out
 from .claim import Claim, Composed, Operation, reduced
 from .of_batches import unchanged
-from .samples import spelt_out
 
 
 def exchanging_the_pair(case: Case) -> Claim:

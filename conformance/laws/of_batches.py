@@ -9,8 +9,8 @@ from strategies.signatures import form_of
 
 from ..dividing import divisor_weights
 from ..losses import LOSSES
+from .batches import axes_of, batch_size, labels_of, spelt_out, taking
 from .claim import Call, Claim, reduced
-from .samples import axes_of, batch_size, labels_of, spelt_out, taking
 
 
 def unchanged(before: Call, after: Call, *reductions: str, each: str = "each_before") -> Claim:

@@ -13,9 +13,9 @@ from strategies.domains import Classes
 from strategies.signatures import form_of
 
 from ..dividing import kept_labels
+from .batches import axes_of, size_of
 from .claim import Claim, Composed, Operation
 from .of_batches import unchanged
-from .samples import axes_of, size_of
 
 
 def _reversed(array: Array, axis: int) -> Array:

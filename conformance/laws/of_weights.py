@@ -8,9 +8,9 @@ from reference import Array
 from strategies import Case
 from strategies.signatures import form_of
 
+from .batches import size_of
 from .claim import Call, Claim, reduced
 from .of_batches import unchanged
-from .samples import size_of
 
 
 def _ones(case: Case, name: str) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .observing import Seen, difference, expect, observe, run, seen, seen_of, stages
 from .samples import SAMPLES, Argument, Sample
 from .treatments import NOTHING, TREATMENTS, Treatment
-from .watching import Seen, difference, expect, observe, run, seen, seen_of, stages
 
 __all__ = [
     "NOTHING",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from .record import Cell
+from .record import CellResult
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Accuracy:
     ulps: list[int]
 
 
-def accuracy(cells: Sequence[Cell], order: Sequence[str]) -> dict[str, list[Accuracy]]:
+def accuracy(cells: Sequence[CellResult], order: Sequence[str]) -> dict[str, list[Accuracy]]:
     """How accurate each loss was, where errors were measured, by property and dtype.
 
     Args:
         cells: of a run.
         order: of the properties; any other comes last.
     """
-    measured: defaultdict[tuple[str, str, str], list[Cell]] = defaultdict(list)
+    measured: defaultdict[tuple[str, str, str], list[CellResult]] = defaultdict(list)
     for cell in cells:
         if cell.loss and cell.dtype and (cell.worst or any(cell.ulps)):
             measured[cell.loss, cell.of, cell.dtype].append(cell)
@@ -53,7 +53,7 @@ def accuracy(cells: Sequence[Cell], order: Sequence[str]) -> dict[str, list[Accu
     return dict(found)
 
 
-def histogram(cells: Sequence[Cell]) -> list[int]:
+def histogram(cells: Sequence[CellResult]) -> list[int]:
     """How many elements of cells were how far off, see `conformance.report.record.Cell`."""
     return [sum(counts) for counts in zip_longest(*(cell.ulps for cell in cells), fillvalue=0)]
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from reference import FORMATS
 
 from ..losses import LOSSES
-from . import figures, markdown
+from . import markdown, statistics
 from .accuracy import histogram
-from .record import Cell, Record
+from .record import CellResult, Record
 
 SHARE = 0.99
 REDUCTIONS = ("none", "mean", "sum", "batchmean")
@@ -46,7 +46,7 @@ def accuracy_table(record: Record) -> str:
             "no cell has a verdict on a value or a gradient, so there is no error to print; "
             "run the suite again with --report, let it end, and select such cells"
         )
-    warning = figures.warning(record)
+    warning = statistics.warning(record)
     notes = [f"> **{markdown.text(warning)}**"] if warning else []
     cells = [cell for cell in record.cells if cell.of in ("value", "gradient")]
     examples, tested = sum(cell.examples for cell in cells), sum(cell.examples > 0 for cell in cells)
@@ -60,7 +60,7 @@ def accuracy_table(record: Record) -> str:
 
 
 def _section(record: Record, of: str) -> str:
-    groups: dict[tuple[str, str], dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[str, str], dict[str, list[CellResult]]] = defaultdict(lambda: defaultdict(list))
     for cell in record.cells:
         if cell.of == of and cell.examples:
             groups[cell.loss, cell.reduction][cell.dtype].append(cell)
@@ -74,7 +74,7 @@ def _section(record: Record, of: str) -> str:
     return f"## {of.capitalize()}\n\n{table}" if lines else ""
 
 
-def _figures(cells: list[Cell]) -> str:
+def _figures(cells: list[CellResult]) -> str:
     """Within how many ulps most numbers are, and the worst; on all devices together."""
     if not cells:
         return "-"

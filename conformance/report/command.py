@@ -9,19 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import figures, markdown, page, renderings, terminal
+from . import change_pages, markdown, page, statistics, terminal
 from .accuracy_table import NothingMeasuredError, accuracy_table
-from .comparability import NotComparableError
-from .comparing import compare
-from .comparison import FAILING, KINDS
+from .changes import FAILING, KINDS
+from .comparable import NotComparableError
+from .find_changes import compare
 from .output import one_line, put, refuse
 from .record import Record, RecordError, locate, read
 
 
 def _summary(record: Record) -> str:
     """The summary at the end of the run, after a line that says what an incomplete run lacks."""
-    lines = terminal.summary(record) or [figures.found(record)]
-    return "\n".join([*filter(None, [figures.warning(record)]), *lines]) + "\n"
+    lines = terminal.summary(record) or [statistics.found(record)]
+    return "\n".join([*filter(None, [statistics.warning(record)]), *lines]) + "\n"
 
 
 REPORTS: dict[str, Callable[[Record], str]] = {
@@ -40,7 +40,7 @@ def add_commands(commands: Any) -> None:
     )
     diff.add_argument("old", metavar="OLD", type=Path, help=PLACE)
     diff.add_argument("new", metavar="NEW", type=Path, help="likewise, of the run that is compared with it")
-    _add_output(diff, list(renderings.RENDERINGS))
+    _add_output(diff, list(change_pages.RENDERINGS))
     keys = [kind.key for kind in KINDS]
     diff.add_argument(
         "--fail-on", default=",".join(FAILING), metavar="KIND[,KIND...]", type=_kinds,
@@ -99,7 +99,7 @@ def _diff(arguments: argparse.Namespace) -> int:
         comparison = compare(old, new, arguments.fail_on)
     except NotComparableError as error:
         refuse(f"{arguments.old} and {arguments.new} cannot be compared: {error}")
-    _put(renderings.RENDERINGS[arguments.format](comparison), arguments, arguments.old, arguments.new)
+    _put(change_pages.RENDERINGS[arguments.format](comparison), arguments, arguments.old, arguments.new)
     return int(bool(comparison.failing))
 
 
@@ -114,7 +114,7 @@ def _accuracy(arguments: argparse.Namespace) -> int:
         table = accuracy_table(record)
     except NothingMeasuredError as error:
         refuse(f"{arguments.record}: {error}")
-    warning = figures.warning(record)
+    warning = statistics.warning(record)
     if warning:
         print(f"warning: {one_line(f'{arguments.record}: {warning}')}", file=sys.stderr)
     put(table)

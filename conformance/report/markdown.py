@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from ..failures import AGAIN
-from . import figures
+from . import statistics
 from .record import BROKEN, OUTCOMES, Record
 from .rerun import command
 
@@ -18,12 +18,12 @@ MOST = 20
 def summary(record: Record) -> str:
     """The record of a run for the summary of a CI job: one table, what is new, what is not tested."""
     tested = record.settings.implementation or "torch"
-    warning = figures.warning(record)
+    warning = statistics.warning(record)
     parts = [f"**{text(warning)}**"] if warning else []
-    parts += [f"## {text(tested)} {text(record.torch.version)}", text(figures.found(record))]
-    rows = figures.by_loss(record)
+    parts += [f"## {text(tested)} {text(record.torch.version)}", text(statistics.found(record))]
+    rows = statistics.by_loss(record)
     outcomes = [name for name in OUTCOMES if any(row.outcomes[name] for row in rows.values())]
-    dtypes = figures.dtypes(rows.values())
+    dtypes = statistics.dtypes(rows.values())
     lines = [
         [loss, *(str(row.outcomes[name] or "-") for name in outcomes)]
         + [f"{row.worst[name]:.2f}" if name in row.worst else "-" for name in dtypes]

@@ -17,11 +17,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..scripts import REPRODUCE
 from .accuracy import accuracy, bars
-from .figures import NO_LOSS, counted, warning
-from .figures import known as known_examples
 from .output import visible
-from .record import BROKEN, GOOD, OUTCOMES, UNTESTED, Cell, Finding, Record
+from .record import BROKEN, GOOD, OUTCOMES, UNTESTED, CellResult, Finding, Record
 from .rerun import around, command
+from .statistics import NO_LOSS, counted, warning
+from .statistics import known as known_examples
 from .typed_json import rounded
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -74,7 +74,7 @@ PROPERTY = {of: name for name, tests in PROPERTIES.items() for of in tests}
 PLAIN = "plain"
 
 # What the columns of the matrix may be.
-AXES: dict[str, Callable[[Cell], str]] = {
+AXES: dict[str, Callable[[CellResult], str]] = {
     "property": lambda cell: PROPERTY.get(cell.of, OTHER),
     "dtype": lambda cell: cell.dtype,
     "reduction": lambda cell: cell.reduction,
@@ -221,7 +221,7 @@ def matrix(record: Record, axis: str) -> tuple[list[str], dict[str, list[Shown |
         The columns, and for each loss what it shows in each of them; None where nothing was planned.
     """
     place = AXES[axis]
-    behind: defaultdict[tuple[str, str], list[Cell]] = defaultdict(list)
+    behind: defaultdict[tuple[str, str], list[CellResult]] = defaultdict(list)
     for cell in record.cells:
         behind[cell.loss or NO_LOSS, place(cell)].append(cell)
     columns = [column for column in _ordered(axis, (place(cell) for cell in record.cells)) if column]
@@ -237,7 +237,7 @@ def matrix(record: Record, axis: str) -> tuple[list[str], dict[str, list[Shown |
     return columns, rows
 
 
-def _shown(record: Record, cells: list[Cell], link: str) -> Shown | None:
+def _shown(record: Record, cells: list[CellResult], link: str) -> Shown | None:
     cells = [cell for cell in cells if not record.devices.get(cell.device)] or cells
     if not cells:
         return None
@@ -257,7 +257,7 @@ def _ordered(axis: str, names: Iterable[str]) -> list[str]:
 
 def _choices(record: Record) -> dict[str, list[str]]:
     """What each filter may be set to."""
-    places: dict[str, Callable[[Cell], str]] = {"outcome": lambda cell: cell.outcome}
+    places: dict[str, Callable[[CellResult], str]] = {"outcome": lambda cell: cell.outcome}
     places |= {"loss": lambda cell: cell.loss or NO_LOSS, **AXES}
     chosen = {axis: _ordered(axis, (place(c) for c in record.cells)) for axis, place in places.items()}
     chosen["outcome"] = [outcome for outcome in GLYPHS if outcome in chosen["outcome"]]
@@ -271,10 +271,10 @@ def _known(record: Record) -> list[Known]:
     return [Known(name, findings.get(name), cells[name], examples[name]) for name in sorted(cells)]
 
 
-def _untested(reasons: Iterable[tuple[str, int, Cell]]) -> list[Untested]:
+def _untested(reasons: Iterable[tuple[str, int, CellResult]]) -> list[Untested]:
     """What was not tested, by the reason, the most frequent first."""
     counts: Counter[str] = Counter()
-    behind: defaultdict[str, list[Cell]] = defaultdict(list)
+    behind: defaultdict[str, list[CellResult]] = defaultdict(list)
     for reason, count, cell in reasons:
         counts[reason] += count
         behind[reason].append(cell)
@@ -287,7 +287,7 @@ def _untested(reasons: Iterable[tuple[str, int, Cell]]) -> list[Untested]:
     ]  # fmt: skip
 
 
-def _data(record: Record, failures: list[Cell]) -> dict[str, Any]:
+def _data(record: Record, failures: list[CellResult]) -> dict[str, Any]:
     """The cells, for the script of the page: each text is told once, and what is empty ends a row.
 
     A row is the test, its parameters, the property, outcome, loss, way, reduction, dtype, device and reason;
@@ -331,12 +331,12 @@ def _absent(record: Record) -> list[str]:
     return [device for device, reason in record.devices.items() if reason]
 
 
-def _by_severity(cells: Sequence[Cell]) -> list[Cell]:
+def _by_severity(cells: Sequence[CellResult]) -> list[CellResult]:
     order = {outcome: i for i, outcome in enumerate(GLYPHS)}
     return sorted(cells, key=lambda cell: order[cell.outcome])
 
 
-def _shown_of(cell: Cell, record: Record) -> tuple[list[tuple[str, str]], str]:
+def _shown_of(cell: CellResult, record: Record) -> tuple[list[tuple[str, str]], str]:
     """A failure in its parts, and the command that runs its test again."""
     again = command(record.settings, cell.id, cell.outcome == "crashed")
     return _parts(cell.failure or cell.reason), again

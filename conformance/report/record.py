@@ -173,7 +173,7 @@ class Finding:
 
 
 @dataclass
-class Cell:
+class CellResult:
     """What was found at one point of the axes, which is one test of the suite.
 
     Attributes:
@@ -254,7 +254,7 @@ class Record:
     lacking: list[str] = field(default_factory=list)
     signatures: dict[str, Signatures] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[CellResult] = field(default_factory=list)
 
 
 def write(record: Record, path: Path) -> None:
@@ -266,13 +266,13 @@ def write(record: Record, path: Path) -> None:
     write_text(json.dumps(plain(record), allow_nan=False, separators=(",", ":")) + "\n", path)
 
 
-def check_cell(cell: Cell) -> None:
+def check_cell(cell: CellResult) -> None:
     """Make sure that a cell can be written and read again.
 
     Raises:
         SchemaError: it cannot, with the attribute and the reason.
     """
-    checked(Cell, plain(cell))
+    checked(CellResult, plain(cell))
 
 
 def read(path: Path) -> Record:

@@ -18,13 +18,13 @@ from ..implementation import under_test
 from ..notes import notes_of
 from . import environment
 from .coordinates import coordinates, own_id
-from .figures import counted, crashes_of
 from .markdown import summary
 from .output import one_line, why, write_text
 from .page import page
 from .plan import Plan
-from .record import BROKEN, NAME, VERSION, Cell, Record, check_cell, write
+from .record import BROKEN, NAME, VERSION, CellResult, Record, check_cell, write
 from .rerun import command
+from .statistics import counted, crashes_of
 from .typed_json import SchemaError
 
 # Seconds between two states of the file, of which the latter is what a killed run leaves.
@@ -89,7 +89,7 @@ class Recorder(Plan):
         self.told: list[str] = []
         self._begun = self._unfit = False
         self._written = 0.0
-        self._cells: dict[str, Cell] = {}
+        self._cells: dict[str, CellResult] = {}
         now = _now()
         self.record = Record(
             VERSION,
@@ -173,7 +173,7 @@ class Recorder(Plan):
         if (self.problem or self._unfit) and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def cell(self, report: pytest.TestReport) -> Cell:
+    def cell(self, report: pytest.TestReport) -> CellResult:
         """What became of a test, in the terms of the record."""
         said: defaultdict[str, list[Any]] = defaultdict(list)
         for name, value in notes_of(report):
@@ -193,7 +193,7 @@ class Recorder(Plan):
         name = self._own(report.nodeid) or report.nodeid
         where: dict[str, Any] = {**coordinates(name, self.record.devices)}
         side = next(iter(said["side"]), None)
-        made = Cell(name, **where, **verdict, **found, seconds=report.duration, side=side)
+        made = CellResult(name, **where, **verdict, **found, seconds=report.duration, side=side)
         try:
             check_cell(made)
         except SchemaError as error:  # an infinite figure, for instance, says nothing of what was tested
@@ -201,7 +201,7 @@ class Recorder(Plan):
             if verdict["outcome"] not in BROKEN:
                 reason = f"the suite measured what no record can hold, so there is no verdict: {error}"
                 verdict = {"outcome": "crashed", "reason": reason}
-            return Cell(name, **where, **verdict)
+            return CellResult(name, **where, **verdict)
         return made
 
     def _own(self, nodeid: str) -> str | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import figures
-from .figures import Row
+from . import statistics
 from .record import OUTCOMES, Record
+from .statistics import Row
 
 # A summary is short; the record has all of them.
 MOST = 12
@@ -14,17 +14,17 @@ MOST = 12
 
 def summary(record: Record) -> list[str]:
     """The lines of the summary; none if nothing of a loss was tested."""
-    rows = figures.by_loss(record)
+    rows = statistics.by_loss(record)
     if not rows:
         return []
     lines = list(_losses(rows))
-    lines += [f"{of}: {_counted(row)}" for of, row in figures.by_property(record).items()]
-    lines += list(_ways(figures.by_way(record)))
+    lines += [f"{of}: {_counted(row)}" for of, row in statistics.by_property(record).items()]
+    lines += list(_ways(statistics.by_way(record)))
     lines += [f"not tested: {line}" for line in _untested(record)]
     lines += [
         f"drift at a kink: {cell.reason}" for cell in record.cells if cell.side is not None and cell.reason
     ]
-    known = figures.known(record).most_common()
+    known = statistics.known(record).most_common()
     lines += [f"known divergence {name}: {n} examples" for name, n in known[:MOST]]
     if known[MOST:]:
         lines.append(
@@ -32,14 +32,14 @@ def summary(record: Record) -> list[str]:
         )
     return [
         *lines,
-        f"{record.settings.implementation or 'torch ' + record.torch.version}: {figures.verdict(record)}",
+        f"{record.settings.implementation or 'torch ' + record.torch.version}: {statistics.verdict(record)}",
     ]
 
 
 def _losses(rows: dict[str, Row]) -> Iterator[str]:
     """The table: the cells of each loss by outcome, and its largest error / allowed error by dtype."""
     outcomes = [name for name in OUTCOMES if any(row.outcomes[name] for row in rows.values())]
-    dtypes = figures.dtypes(rows.values())
+    dtypes = statistics.dtypes(rows.values())
     width = max(map(len, rows))
     heads = "".join(f"{name:>{len(name) + 2}}" for name in outcomes) + "".join(
         f"{name:>10}" for name in dtypes
@@ -77,7 +77,7 @@ def _untested(record: Record) -> Iterator[str]:
         cells = sum(cell.device == device for cell in record.cells)
         if why and cells:
             yield f"{cells} cells: {why}"
-    for (loss, reason), n in sorted(figures.untested(record).items()):
+    for (loss, reason), n in sorted(statistics.untested(record).items()):
         yield f"{loss}: {n} examples: {reason}"
     if record.left_out:
         yield f"ways, unless --way names them: {', '.join(record.left_out)}"

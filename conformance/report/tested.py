@@ -8,9 +8,9 @@ from collections.abc import Generator
 
 import pytest
 
-from .figures import present
-from .record import UNTESTED, Cell, Record
+from .record import UNTESTED, CellResult, Record
 from .recorder import Recorder
+from .statistics import present
 
 # Pytest's own statuses end with 5.
 NOT_TESTED = 6
@@ -47,11 +47,11 @@ def shares(record: Record) -> dict[str, float]:
     return {device: _share([c for c in on_devices if c.device == device]) for device in devices}
 
 
-def _share(cells: list[Cell]) -> float:
+def _share(cells: list[CellResult]) -> float:
     return sum(map(_tested, cells)) / len(cells)
 
 
-def _tested(cell: Cell) -> float:
+def _tested(cell: CellResult) -> float:
     if cell.outcome in UNTESTED:
         return 0.0
     untested = sum(cell.untested.values())

@@ -8,7 +8,7 @@ import numpy as np
 
 from strategies import Case
 
-from ..laws.samples import batch_size, spelt_out, taking
+from ..laws.batches import batch_size, spelt_out, taking
 
 # torch divides a loop of more than 2**15 elements among threads (at::internal::GRAIN_SIZE).
 SHARED_OUT = 40_000

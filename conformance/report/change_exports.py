@@ -20,8 +20,8 @@ from dataclasses import asdict, replace
 from typing import Any
 from xml.etree import ElementTree
 
-from . import rows
-from .comparison import KINDS, Comparison, Kind
+from . import change_rows
+from .changes import KINDS, Comparison, Kind
 from .output import visible
 from .record import Record
 
@@ -34,7 +34,7 @@ def json_text(comparison: Comparison) -> str:
     """The comparison as JSON."""
     told = {
         "version": VERSION,
-        "verdict": "; ".join([*rows.warnings(comparison), rows.gist(comparison)]),
+        "verdict": "; ".join([*change_rows.warnings(comparison), change_rows.gist(comparison)]),
         "failed": bool(comparison.failing),
         "failed_because": [kind.key for kind in comparison.failing],
         "fail_on": [kind.key for kind in KINDS if kind.key in comparison.fail_on],
@@ -77,7 +77,12 @@ def junit(comparison: Comparison) -> str:
             ElementTree.SubElement(properties, "property", name=f"{side}.{name}", value=visible(value))
     suite.extend(cases)
     notes = [f"{'NOTE' if note.loud else 'note'}: {note.text}" for note in comparison.notes]
-    told = [*rows.warnings(comparison), rows.title(comparison), rows.gist(comparison), *notes]
+    told = [
+        *change_rows.warnings(comparison),
+        change_rows.title(comparison),
+        change_rows.gist(comparison),
+        *notes,
+    ]
     ElementTree.SubElement(suite, "system-out").text = visible("\n".join(told))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
@@ -92,17 +97,17 @@ def _cases(comparison: Comparison, kind: Kind) -> list[ElementTree.Element]:
     if changes:
         count = f"{comparison.count(kind)} {kind.unit}; {kind.key} is not in --fail-on"
         ElementTree.SubElement(case, "skipped", message=count)
-        told = "\n".join("; ".join(filter(None, rows.row(change))) for change in changes)
+        told = "\n".join("; ".join(filter(None, change_rows.row(change))) for change in changes)
         ElementTree.SubElement(case, "system-out").text = visible(told)
     return [case]
 
 
 def _failed(kind: Kind, change: Any) -> ElementTree.Element:
-    told = rows.row(change)
+    told = change_rows.row(change)
     case = _case(kind, told[0])
     message = f"{kind.title}: {'; '.join(filter(None, told))}"
     failure = ElementTree.SubElement(case, "failure", type=kind.key, message=visible(message))
-    failure.text = visible(rows.code(change) or message)
+    failure.text = visible(change_rows.code(change) or message)
     return case
 
 

@@ -61,14 +61,14 @@ class Isolation(Protocol):
 
 def note(example: object) -> None:
     """Note what runs next, an example or torch code, in the journal of this process, if it has one."""
-    if session.watch:
-        session.watch.note(example)
+    if session.watchdog:
+        session.watchdog.note(example)
 
 
 def check_drawn(check: Callable[[T], None], example: T) -> None:
     """Note a drawn example and check it."""
-    if session.watch:
-        session.watch.note(example, drawn=True)
+    if session.watchdog:
+        session.watchdog.note(example, drawn=True)
     if session.isolation:
         session.isolation.check(check, example)
     else:
@@ -82,16 +82,16 @@ def run(function: Callable[[], T]) -> T:
 
 def leave(reason: str) -> None:
     """End this process and say why, if anyone reads that."""
-    if session.watch:
-        session.watch.leave(reason)
+    if session.watchdog:
+        session.watchdog.leave(reason)
 
 
 def own_journal() -> Path:
     """The journal of this process, which has no workers."""
-    return paths(session.watch.folder if session.watch else "", MAIN)[0]
+    return paths(session.watchdog.folder if session.watchdog else "", MAIN)[0]
 
 
-class Watch:
+class Watchdog:
     """A plugin of pytest that keeps the journal of this process, and ends it when torch does not answer.
 
     Args:
@@ -104,7 +104,7 @@ class Watch:
     """
 
     def __init__(self, config: pytest.Config, seconds: int) -> None:
-        session.watch = self
+        session.watchdog = self
         worker: dict[str, Any] = getattr(config, "workerinput", {})
         self.folder: str = worker[SENT] if worker else _new_folder()
         self.seconds = min(seconds, LONGEST)
@@ -153,7 +153,7 @@ class Watch:
 
     def pytest_unconfigure(self) -> None:
         """End the watch."""
-        session.watch = None
+        session.watchdog = None
         if self._journal:
             self._journal.close()
 

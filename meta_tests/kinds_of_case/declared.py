@@ -8,13 +8,13 @@ from conformance.losses import Loss
 from strategies.arguments import Fit
 from strategies.domains import REALS
 
-from .shared import BROADCAST, ELEMENTWISE, NUMBERS, SIGNED, WEIGHT, Corners
+from .shared import BROADCAST, ELEMENTWISE, NUMBERS, SIGNED, WEIGHT, Kinds
 
 
-def corners_of(loss: Loss) -> Corners:
+def kinds_of(loss: Loss) -> Kinds:
     """All kinds of numbers that the required tensors may hold, and the shapes that they may have."""
     tensors = loss.forms[0].required.values()
-    found: Corners = dict(NUMBERS)
+    found: Kinds = dict(NUMBERS)
     if any(tensor.range == REALS for tensor in tensors):
         found |= SIGNED
     if loss.forms[0].any_shape:

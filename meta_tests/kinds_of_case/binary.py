@@ -1,4 +1,4 @@
-"""Corners of the losses of two-class problems."""
+"""Kinds of the losses of two-class problems."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .shared import ELEMENTWISE, NUMBERS, SIGNED, SIGNS, WEIGHT, Corners
+from .shared import ELEMENTWISE, NUMBERS, SIGNED, SIGNS, WEIGHT, Kinds
 
-TARGETS: Corners = {
+TARGETS: Kinds = {
     **NUMBERS,
     **ELEMENTWISE,
     "target 0": lambda c: c.target == 0,
@@ -17,8 +17,8 @@ TARGETS: Corners = {
 }
 
 
-def _shapes(name: str) -> Corners:
-    """Corners of the shape of a weight: as `input`, or whatever broadcasts to that."""
+def _shapes(name: str) -> Kinds:
+    """Kinds of the shape of a weight: as `input`, or whatever broadcasts to that."""
 
     def shape(c: Any) -> Any:
         weight = getattr(c, name)
@@ -33,7 +33,7 @@ def _shapes(name: str) -> Corners:
     }
 
 
-CORNERS: dict[str, Corners] = {
+KINDS: dict[str, Kinds] = {
     "binary_cross_entropy": {
         **TARGETS,
         **WEIGHT,

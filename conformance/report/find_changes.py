@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..divergences.record import OF
+from ..divergences.divergence import OF
 from ..failures import cause
-from .comparability import NotComparableError, asked_alike, notes, refuse_incomparable
-from .comparison import FACTOR, FAILING, Accuracy, Change, Comparison, Drift, Gap, Group, LossChange, Side
-from .figures import counted, crashes_of, shortfall
-from .record import BROKEN, GOOD, UNTESTED, Cell, Record
+from .changes import FACTOR, FAILING, Accuracy, Change, Comparison, Drift, Gap, Group, LossChange, Side
+from .comparable import NotComparableError, asked_alike, notes, refuse_incomparable
+from .record import BROKEN, GOOD, UNTESTED, CellResult, Record
 from .signatures import changed_signatures
+from .statistics import counted, crashes_of, shortfall
 
 __all__ = ["NotComparableError", "compare"]
 
@@ -23,7 +23,7 @@ FURTHER = re.compile(rf"-({'|'.join(OF)})(-\d+)?$")
 MOST_GONE = 20  # ids of cells that a gap lists
 DIGITS = 4  # of `Cell.prints` for each example
 
-Pair = tuple[Cell, Cell]
+Pair = tuple[CellResult, CellResult]
 
 
 def compare(old: Record, new: Record, fail_on: Sequence[str] = FAILING) -> Comparison:
@@ -69,16 +69,16 @@ def compare(old: Record, new: Record, fail_on: Sequence[str] = FAILING) -> Compa
     return found
 
 
-def _name(cell: Cell) -> str:
+def _name(cell: CellResult) -> str:
     return cell.id.rpartition("::")[2]
 
 
-def _argument(cell: Cell) -> str:
+def _argument(cell: CellResult) -> str:
     """What a test of a single argument is given."""
     return cell.id.partition("[")[2].removesuffix("]")
 
 
-def _gaps(old: Record, new: Record, was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Gap]:
+def _gaps(old: Record, new: Record, was: dict[str, CellResult], now: dict[str, CellResult]) -> Iterator[Gap]:
     """What the runs lack: cells that they planned, and cells that only the former has though both should."""
     for side, record in (("OLD", old), ("NEW", new)):
         cells = len(record.cells)
@@ -98,7 +98,7 @@ def _gaps(old: Record, new: Record, was: dict[str, Cell], now: dict[str, Cell]) 
         yield Gap("NEW", told, len(gone), len(was), gone[:MOST_GONE])
 
 
-def _alone(was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Pair]:
+def _alone(was: dict[str, CellResult], now: dict[str, CellResult]) -> Iterator[Pair]:
     """Cells of tests that exist for one torch only, each with one that says so."""
     lack = "there is no such test for it"
     for name in [*now, *(name for name in was if name not in now)]:
@@ -108,7 +108,7 @@ def _alone(was: dict[str, Cell], now: dict[str, Cell]) -> Iterator[Pair]:
             yield (nothing, cell) if name in now else (cell, nothing)
 
 
-def _says(cell: Cell) -> bool | None:
+def _says(cell: CellResult) -> bool | None:
     """Whether torch diverges as on record, by a witness; None if the witness does not contradict it."""
     gone, back = (f"{_argument(cell)}: {word} in " in cell.failure for word in ("fixed", "back"))
     return back if gone or back else None
@@ -196,7 +196,7 @@ def _compare_known(found: Comparison, settled: list[Pair]) -> None:
             )
 
 
-def _change(a: Cell, b: Cell, wrong: Cell) -> Change:
+def _change(a: CellResult, b: CellResult, wrong: CellResult) -> Change:
     """A change of a cell, as the one that is wrong tells it."""
     told = wrong.reason or cause(wrong.failure)
     return Change(_name(b), b.loss, a.outcome, b.outcome, told, wrong.failure, id=b.id)
@@ -207,7 +207,7 @@ def _compare_support(found: Comparison, pairs: list[Pair]) -> None:
     groups: dict[tuple[str, ...], list[tuple[int, bool]]] = defaultdict(list)
     same_examples = found.old.settings.deterministic and found.new.settings.deterministic
 
-    def count(kind: str, of: Cell, reason: str, examples: int, diverges: bool = False) -> None:
+    def count(kind: str, of: CellResult, reason: str, examples: int, diverges: bool = False) -> None:
         groups[kind, of.loss, of.of, of.way, of.dtype, of.device, reason].append((examples, diverges))
 
     for a, b in pairs:
@@ -272,11 +272,11 @@ def _drifts(conforming: list[Pair]) -> Iterator[Drift]:
             )  # fmt: skip
 
 
-def _unmatched(a: Cell, b: Cell) -> bool:
+def _unmatched(a: CellResult, b: CellResult) -> bool:
     return a.digest != b.digest and len(a.prints) != len(b.prints)
 
 
-def _changed_examples(a: Cell, b: Cell) -> int:
+def _changed_examples(a: CellResult, b: CellResult) -> int:
     """How many examples have other bits, beyond those that a divergence covers in one record only."""
     if a.digest == b.digest or _unmatched(a, b):
         return 0

@@ -1,12 +1,12 @@
-"""Corners of L1, MSE, smooth L1 and Huber."""
+"""Kinds of L1, MSE, smooth L1 and Huber."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .shared import BROADCAST, ELEMENTWISE, NUMBERS, SIGNED, WEIGHT, Corners, gap
+from .shared import BROADCAST, ELEMENTWISE, NUMBERS, SIGNED, WEIGHT, Kinds, gap
 
-DIFFERENCES: Corners = {
+DIFFERENCES: Kinds = {
     **NUMBERS,
     **SIGNED,
     **ELEMENTWISE,
@@ -18,7 +18,7 @@ DIFFERENCES: Corners = {
     "difference cancels": lambda c: (gap(c) > 0) & (gap(c) <= 8 * c.format.unit_roundoff * abs(c.target)),
 }
 
-CORNERS: dict[str, Corners] = {
+KINDS: dict[str, Kinds] = {
     "l1_loss": {**DIFFERENCES, **WEIGHT},
     "mse_loss": {**DIFFERENCES, **WEIGHT},
     "smooth_l1_loss": {

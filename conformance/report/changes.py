@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .comparability import Note
+from .comparable import Note
 from .record import Record
 from .signatures import SignatureChange
 

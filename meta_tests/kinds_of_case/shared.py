@@ -1,4 +1,4 @@
-"""What cases of several losses must contain, and the view of a case that the corners take."""
+"""What cases of several losses must contain, and the view of a case that the kinds take."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Call(SimpleNamespace):
         self.options = case.arguments.get("options")
 
 
-Corners: TypeAlias = dict[str, Callable[[Call], Any]]
+Kinds: TypeAlias = dict[str, Callable[[Call], Any]]
 
 
 def gap(c: Call) -> Array:
@@ -61,7 +61,7 @@ def ratio(c: Call, x: float) -> Array:
 
 
 # What any array of numbers must contain.
-NUMBERS: Corners = {
+NUMBERS: Kinds = {
     "zero": lambda c: c.x == 0,
     "one": lambda c: np.abs(c.x) == 1,
     "ties between elements": lambda c: len(np.unique(c.x[c.x != 0])) < np.count_nonzero(c.x),
@@ -73,7 +73,7 @@ NUMBERS: Corners = {
     "smallest normal number": lambda c: np.abs(c.x) == c.format.smallest_normal,
 }
 # What it must contain where its numbers are not confined to [0, 1].
-UNBOUNDED: Corners = {
+UNBOUNDED: Kinds = {
     "negative": lambda c: c.x < 0,
     "negative zero": lambda c: (c.x == 0) & np.signbit(c.x),
     "square overflows": lambda c: np.abs(c.x) > math.sqrt(c.format.max),
@@ -82,12 +82,12 @@ UNBOUNDED: Corners = {
     "exp is about to vanish": lambda c: abs(ratio(c, math.log(c.format.smallest_subnormal)) - 1) < 0.025,
 }
 # And where they are of both signs.
-SIGNED: Corners = {
+SIGNED: Kinds = {
     **UNBOUNDED,
     "exp is about to overflow": lambda c: abs(ratio(c, math.log(c.format.max)) - 1) < 0.025,
 }
 
-ELEMENTWISE: Corners = {
+ELEMENTWISE: Kinds = {
     "0-d": lambda c: c.shape == (),
     "empty": lambda c: 0 in c.shape,
     "one element": lambda c: c.shape != () and math.prod(c.shape) == 1,
@@ -96,12 +96,12 @@ ELEMENTWISE: Corners = {
     "hundreds of elements": lambda c: math.prod(c.shape) > 200,
     **{f"{n} elements": lambda c, n=n: c.shape == (n,) for n in TAILS},
 }
-BROADCAST: Corners = {
+BROADCAST: Kinds = {
     "input broadcasts": lambda c: np.broadcast(c.input, c.target).shape != c.input.shape,
     "target broadcasts": lambda c: np.broadcast(c.input, c.target).shape != c.target.shape,
     "both broadcast": lambda c: np.broadcast(c.input, c.target).shape not in (c.input.shape, c.target.shape),
 }
-WEIGHT: Corners = {
+WEIGHT: Kinds = {
     "ones as weights": lambda c: c.weight is not None and c.weight.size and np.all(c.weight == 1),
     "some weights 0": lambda c: c.weight is not None and np.any(c.weight == 0) and np.any(c.weight),
     "all weights 0": lambda c: c.weight is not None and c.weight.size and not np.any(c.weight),
@@ -111,11 +111,11 @@ WEIGHT: Corners = {
 }
 
 DTYPES = (np.int64, np.int32, np.int16, np.int8)
-LABEL_DTYPES: Corners = {
+LABEL_DTYPES: Kinds = {
     "real labels": lambda c: is_real(c.target),
     **{f"{k.__name__} labels": lambda c, k=k: c.target.dtype == k for k in DTYPES},
 }
-SIGNS: Corners = {
+SIGNS: Kinds = {
     **LABEL_DTYPES,
     "label 1": lambda c: c.target == 1,
     "label -1": lambda c: c.target == -1,

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from .comparison import KINDS, Accuracy, Change, Comparison, Drift, Gap, Group, Kind, LossChange, Side
-from .figures import counted
+from .changes import KINDS, Accuracy, Change, Comparison, Drift, Gap, Group, Kind, LossChange, Side
 from .signatures import SignatureChange
+from .statistics import counted
 
 Column: TypeAlias = tuple[str, Callable[[Any], str]]
 

@@ -1,4 +1,4 @@
-"""Corners of the losses that compare embeddings or scores."""
+"""Kinds of the losses that compare embeddings or scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reference import Array
 from strategies.embedding import DISTANCES
 from strategies.shapes import TAILS
 
-from .shared import ELEMENTWISE, NUMBERS, SIGNED, SIGNS, Call, Corners
+from .shared import ELEMENTWISE, NUMBERS, SIGNED, SIGNS, Call, Kinds
 
 
 def zero(x: Array) -> Array:
@@ -33,7 +33,7 @@ def hinge(c: Call) -> Array:
     return np.asarray(-c.target * (c.input1 - c.input2) + c.margin)
 
 
-VECTORS: Corners = {
+VECTORS: Kinds = {
     **NUMBERS,
     **SIGNED,
     "one vector": lambda c: len(c.shape) == 1,
@@ -42,7 +42,7 @@ VECTORS: Corners = {
     "more than 64 vectors": lambda c: len(c.shape) == 2 and c.shape[0] > 64,
     **{f"vectors of {n}": lambda c, n=n: c.shape[-1] == n for n in (1, 2, 3, *TAILS)},
 }
-TRIPLETS: Corners = {
+TRIPLETS: Kinds = {
     **VECTORS,
     "three dimensions": lambda c: len(c.shape) == 3,
     "positive equals anchor": lambda c: equal(c.anchor, c.positive),
@@ -58,7 +58,7 @@ TRIPLETS: Corners = {
     "negative far": lambda c: distance(c.anchor, c.positive) + c.margin < distance(c.anchor, c.negative),
 }
 
-CORNERS: dict[str, Corners] = {
+KINDS: dict[str, Kinds] = {
     "cosine_embedding_loss": {
         **VECTORS,
         **SIGNS,

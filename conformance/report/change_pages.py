@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from . import exports, rows
-from .comparison import KINDS, WORST, Comparison, Kind
+from . import change_exports, change_rows
+from .changes import KINDS, WORST, Comparison, Kind
 from .markdown import LONGEST, fenced, table, text
 from .page import environment
 
@@ -18,12 +18,12 @@ MOST = {"terminal": 20, "markdown": 50}
 
 def terminal(comparison: Comparison) -> str:
     """The comparison as text of 100 columns."""
-    lines = [line for warning in rows.warnings(comparison) for line in _wrapped(warning, "    ")]
-    lines += [rows.title(comparison), rows.gist(comparison)]
+    lines = [line for warning in change_rows.warnings(comparison) for line in _wrapped(warning, "    ")]
+    lines += [change_rows.title(comparison), change_rows.gist(comparison)]
     for note in comparison.notes:
         lines += _wrapped(f"{'NOTE' if note.loud else 'note'}: {note.text}", "      ")
     lines.append("")
-    for kind, count, first in rows.counts(comparison):
+    for kind, count, first in change_rows.counts(comparison):
         told = f"{kind.title:<16}{count:>7}  {first}" if count else f"{kind.title:<16}{'-':>7}"
         lines.append(textwrap.shorten(told, WIDTH) if len(told) > WIDTH else told)
     for kind in KINDS:
@@ -31,14 +31,14 @@ def terminal(comparison: Comparison) -> str:
         if not changes:
             continue
         lines += ["", f"{kind.title} ({comparison.count(kind)} {kind.unit})", *_wrapped(kind.meaning, "")]
-        heads = rows.headers(changes)
+        heads = change_rows.headers(changes)
         for change in changes[: MOST["terminal"]]:
-            where, *rest = rows.row(change)
+            where, *rest = change_rows.row(change)
             lines.append(f"  {where}")
             for head, told in zip(heads[1:], rest):
                 lines += _wrapped(f"    {head}: {told}", "      ") if told else []
             if kind.key in WORST:
-                lines += ["", *(f"      {line}" for line in rows.code(change).splitlines()), ""]
+                lines += ["", *(f"      {line}" for line in change_rows.code(change).splitlines()), ""]
         if changes[MOST["terminal"] :]:
             lines.append(f"  ... and {len(changes) - MOST['terminal']} more; --format html has all")
     return "\n".join(lines) + "\n"
@@ -50,10 +50,10 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as Markdown that GitHub and others show."""
-    parts = [f"**{text(warning)}**" for warning in rows.warnings(comparison)]
-    parts += [f"## {text(rows.title(comparison))}", text(rows.gist(comparison))]
+    parts = [f"**{text(warning)}**" for warning in change_rows.warnings(comparison)]
+    parts += [f"## {text(change_rows.title(comparison))}", text(change_rows.gist(comparison))]
     parts += [f"> {'**Note.** ' if note.loud else ''}{text(note.text)}" for note in comparison.notes]
-    told = [[kind.title, str(n or "-"), first] for kind, n, first in rows.counts(comparison)]
+    told = [[kind.title, str(n or "-"), first] for kind, n, first in change_rows.counts(comparison)]
     parts.append(table(["Change", "Count", "First"], told))
     for kind in KINDS:
         changes = comparison.changes(kind)
@@ -67,11 +67,15 @@ def _details(comparison: Comparison, kind: Kind, changes: list[Any]) -> list[str
     shown = changes[:most]
     opened = " open" if kind.key in WORST else ""
     head = f"<details{opened}><summary>{kind.title}: {comparison.count(kind)} {kind.unit}</summary>"
-    parts = [head, text(kind.meaning), table(rows.headers(changes), [rows.row(change) for change in shown])]
+    parts = [
+        head,
+        text(kind.meaning),
+        table(change_rows.headers(changes), [change_rows.row(change) for change in shown]),
+    ]
     if changes[most:]:
         parts.append(f"... and {len(changes) - most} more; `--format html` has all.")
     for change in shown if opened else []:
-        parts += [f"`{rows.row(change)[0]}`", fenced(rows.code(change)[:LONGEST])]
+        parts += [f"`{change_rows.row(change)[0]}`", fenced(change_rows.code(change)[:LONGEST])]
     return [*parts, "</details>"]
 
 
@@ -80,7 +84,7 @@ def page(comparison: Comparison) -> str:
     return (
         environment()
         .get_template("diff.html")
-        .render(comparison=comparison, kinds=KINDS, worst=WORST, rows=rows)
+        .render(comparison=comparison, kinds=KINDS, worst=WORST, change_rows=change_rows)
     )
 
 
@@ -88,6 +92,6 @@ RENDERINGS: dict[str, Callable[[Comparison], str]] = {
     "terminal": terminal,
     "markdown": markdown,
     "html": page,
-    "json": exports.json_text,
-    "junit": exports.junit,
+    "json": change_exports.json_text,
+    "junit": change_exports.junit,
 }

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from reference import Array
 from strategies import Case, literal
 
-from .. import watch
+from .. import journal
 from ..losses import LOSSES
 from ..running import parted, to_numpy
 from .samples import Code
@@ -99,7 +99,7 @@ def run(made: list[str], called: list[str], first: str, then: str) -> dict[str, 
         Exception: whatever torch raises.
     """
     names = dict(NAMES)
-    watch.note("\n".join([*made, *called]))
+    journal.note("\n".join([*made, *called]))
     for code, device in ((made, first), (called, then)):
         with _on(device):
             exec("\n".join(code), names)
@@ -113,7 +113,7 @@ def expect(case: Case, device: str, treatment: Treatment = NOTHING) -> Seen:
         Exception: whatever torch raises.
     """
     case = treatment.of(case)
-    watch.note(case)
+    journal.note(case)
     _, device = treatment.devices(device)
     with _on(device):
         state = {

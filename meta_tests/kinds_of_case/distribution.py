@@ -1,4 +1,4 @@
-"""Corners of the losses between distributions."""
+"""Kinds of the losses between distributions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .shared import BROADCAST, ELEMENTWISE, NUMBERS, SIGNED, UNBOUNDED, Call, Corners, spacings_from_one
+from .shared import BROADCAST, ELEMENTWISE, NUMBERS, SIGNED, UNBOUNDED, Call, Kinds, spacings_from_one
 
 
 def var_shape(c: Call) -> Any:
@@ -14,7 +14,7 @@ def var_shape(c: Call) -> Any:
     return np.shape(c.var) if isinstance(c.var, np.ndarray) and len(c.input.shape) else None
 
 
-CORNERS: dict[str, Corners] = {
+KINDS: dict[str, Kinds] = {
     "poisson_nll_loss": {
         **NUMBERS,
         **SIGNED,

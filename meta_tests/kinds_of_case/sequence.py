@@ -1,4 +1,4 @@
-"""Corners of connectionist temporal classification."""
+"""Kinds of connectionist temporal classification."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .shared import NUMBERS, UNBOUNDED, Call, Corners
+from .shared import NUMBERS, UNBOUNDED, Call, Kinds
 
 INTEGERS = (np.int64, np.int32, np.int16, np.int8, np.uint8)
 
@@ -35,7 +35,7 @@ def lengths(c: Call) -> Any:
     return c.input_lengths if isinstance(c.input_lengths, np.ndarray) else np.zeros((1, 1))
 
 
-CORNERS: dict[str, Corners] = {
+KINDS: dict[str, Kinds] = {
     "ctc_loss": {
         **NUMBERS,
         **UNBOUNDED,

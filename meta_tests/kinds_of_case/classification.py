@@ -1,4 +1,4 @@
-"""Corners of cross entropy and its relatives, and of the multi-class hinges."""
+"""Kinds of cross entropy and its relatives, and of the multi-class hinges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reference import Array
 from strategies import Chunking, is_real
 from strategies.shapes import BATCHES, TAILS
 
-from .shared import LABEL_DTYPES, NUMBERS, SIGNED, UNBOUNDED, WEIGHT, Call, Corners
+from .shared import LABEL_DTYPES, NUMBERS, SIGNED, UNBOUNDED, WEIGHT, Call, Kinds
 
 
 def axis(c: Call) -> int:
@@ -64,7 +64,7 @@ def differ_by_the_margin(c: Call) -> bool:
     return False
 
 
-LAYOUTS: Corners = {
+LAYOUTS: Kinds = {
     **NUMBERS,
     **UNBOUNDED,
     "unbatched": lambda c: c.input.ndim == 1,
@@ -76,21 +76,21 @@ LAYOUTS: Corners = {
     **{f"{n} samples": lambda c, n=n: c.input.ndim > 1 and len(c.input) == n for n in BATCHES},
     **{f"{n} classes": lambda c, n=n: classes(c) == n for n in (1, 2, 3, 4, 5, *TAILS)},
 }
-POSITIONS: Corners = {
+POSITIONS: Kinds = {
     **{f"{n} dimensions of positions": lambda c, n=n: c.input.ndim == 2 + n for n in (1, 2, 3)},
     "no position": lambda c: 0 in c.input.shape[2:],
 }
-LABELS: Corners = {
+LABELS: Kinds = {
     "first class": lambda c: has_labels(c) and (c.target == 0) & (classes(c) > 1),
     "last class": lambda c: has_labels(c) and (c.target == classes(c) - 1) & (classes(c) > 1),
     "unbatched label": lambda c: has_labels(c) and c.target.ndim == 0,
 }
-BYTES: Corners = {
+BYTES: Kinds = {
     "labels in bytes": lambda c: c.target.dtype == np.uint8,
     "labels of 64 bits": lambda c: c.target.dtype == np.int64,
     "ignored label in bytes": lambda c: c.target.dtype == np.uint8 and ignored(c),
 }
-IGNORED: Corners = {
+IGNORED: Kinds = {
     "all ignored": lambda c: ignored(c).size > 0 and np.all(ignored(c)),
     "some ignored": lambda c: np.any(ignored(c)) and not np.all(ignored(c)),
     "ignored by default": lambda c: c.ignore_index in (None, -100) and ignored(c),
@@ -98,14 +98,14 @@ IGNORED: Corners = {
     "class 0 is ignored": lambda c: c.ignore_index == 0 and ignored(c),
     "kept labels weigh 0": lambda c: total_weight(c) == 0,
 }
-POISON: Corners = {
+POISON: Kinds = {
     "last class is ignored": lambda c: c.ignore_index == classes(c) - 1 > 0 and ignored(c),
     "label beyond the classes is ignored": lambda c: c.ignore_index >= classes(c) and ignored(c),
     "nan where ignored": lambda c: np.isnan(c.input),
     "inf where ignored": lambda c: c.input == np.inf,
     "-inf where ignored": lambda c: c.input == -np.inf,
 }
-PROBABILITIES: Corners = {
+PROBABILITIES: Kinds = {
     "labels": has_labels,
     "probabilities": lambda c: not has_labels(c),
     "probability 0": lambda c: not has_labels(c) and c.target == 0,
@@ -134,7 +134,7 @@ CHUNKS: dict[str, Callable[[Call, Chunking], Any]] = {
        for policy in (None, "auto", "accurate", "balanced", "compact")},
 }  # fmt: skip
 
-CORNERS: dict[str, Corners] = {
+KINDS: dict[str, Kinds] = {
     "cross_entropy": {
         **LAYOUTS, **SIGNED, **POSITIONS, **LABELS, **BYTES, **IGNORED, **POISON, **PROBABILITIES, **WEIGHT,
     },

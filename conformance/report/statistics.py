@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from reference import FORMATS
 
 from ..losses import LOSSES
-from .record import Cell, Record
+from .record import CellResult, Record
 
 # What a table calls the tests that are about no single loss.
 NO_LOSS = "no single loss"
@@ -29,7 +29,7 @@ class Row:
     worst: dict[str, float] = field(default_factory=dict)
     examples: int = 0
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: CellResult) -> None:
         """Count a cell."""
         self.outcomes[cell.outcome] += 1
         self.examples += cell.examples
@@ -37,7 +37,7 @@ class Row:
             self.worst[cell.dtype] = max(self.worst.get(cell.dtype, 0.0), cell.worst)
 
 
-def present(record: Record) -> list[Cell]:
+def present(record: Record) -> list[CellResult]:
     """The cells that are not on an absent device."""
     return [cell for cell in record.cells if not record.devices.get(cell.device)]
 
@@ -59,7 +59,7 @@ def by_way(record: Record) -> dict[str, Row]:
     return _gathered((cell.way, cell) for cell in present(record) if cell.examples and cell.way)
 
 
-def _gathered(named: Iterable[tuple[str, Cell]]) -> dict[str, Row]:
+def _gathered(named: Iterable[tuple[str, CellResult]]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for name, cell in named:
         rows.setdefault(name, Row()).add(cell)
@@ -87,7 +87,7 @@ def counted(number: int, singular: str, plural: str) -> str:
     return f"{number:,} {singular if number == 1 else plural}"
 
 
-def crashes_of(cells: Collection[Cell]) -> str:
+def crashes_of(cells: Collection[CellResult]) -> str:
     """How many cells crashed, such as "2 cells crashed"; empty if none did."""
     crashed = sum(cell.outcome == "crashed" for cell in cells)
     return f"{counted(crashed, 'cell', 'cells')} crashed" if crashed else ""
