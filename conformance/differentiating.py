@@ -34,7 +34,8 @@ class Expected:
         tangents: a direction for each variable, if asked for the second derivative.
         second: by each variable, the derivative of sum(tangent * gradient).
         along: the derivative of the result along the tangents.
-        value: the result itself; nan where weights cancel in the sum that a mean divides by.
+        result: the result, with the error allowed in it.
+        value: its numbers; nan where weights cancel in the sum that a mean divides by.
         at_infinity: whether an argument is infinite, so that a derivative that is nan need not be.
     """
 
@@ -43,6 +44,7 @@ class Expected:
     tangents: dict[str, Array]
     second: dict[str, Tracked]
     along: Tracked | None
+    result: Tracked
     value: Array
     at_infinity: bool = False
 
@@ -106,10 +108,12 @@ def expect_derivatives(
     value = np.full(result.shape, np.nan) if has_no_value(case) else constant(result)
     # A result that depends on no variable (no frame in any sequence) has the derivative 0.
     result = result if isinstance(result, Variable) else Variable(result)
+    computed = result.value.value if twice else result.value
     first = dict(zip(names, gradients(result, direction, list(inner.values()))))
     infinite = any(_is_infinite(argument) for argument in case.arguments.values())
     if not twice:
-        return Expected(upstream, {n: _settled(g) for n, g in first.items()}, {}, {}, None, value, infinite)
+        settled = {name: _settled(gradient) for name, gradient in first.items()}
+        return Expected(upstream, settled, {}, {}, None, computed, value, infinite)
     tangents = _tangents(differentiation, {name: plain[name].shape for name in names})
     slope = total(*(np.sum(first[name] * tangents[name]) for name in names))
     outer = [variable.value for variable in inner.values()]
@@ -120,6 +124,7 @@ def expect_derivatives(
         tangents,
         {name: _settled(gradient) for name, gradient in zip(names, second)},
         _settled(along),
+        computed,
         value,
         infinite,
     )

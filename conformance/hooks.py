@@ -21,6 +21,7 @@ from strategies import values
 from . import corners, devices, failures, foreign, laws, notes, options, report, scripts, surroundings, ways
 from .cells import Cell, all_cells
 from .checks.other_dtypes import dtype_cells
+from .checks.sizes import size_cells
 from .crashes import Crashes
 from .divergences import in_force, read_records
 from .implementation import TORCH, find_implementation, under_test
@@ -145,6 +146,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "place": corners.places,
         "passage": ways.passages,
         "dtype_cell": dtype_cells,
+        "size_cell": size_cells,
     }
     for name in axes.keys() & set(metafunc.fixturenames):
         formats = [name for name in FORMATS if not option.dtype or name in option.dtype]

@@ -16,6 +16,10 @@ from .chunking import Chunking
 
 # From so many equal numbers on they are not written out.
 MANY = 64
+# From so many on, those that repeat over and over are not written out either.
+LARGE = 4096
+# The numbers of a direction are repeated. A prime, so that they fall on other elements in each row.
+PERIOD = 31
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,14 @@ class Case:
         dtypes: the dtypes of real arrays that are passed in another one than `format`: another format's name,
             an integer type or "bool". The arrays are float64 all the same, and hold only numbers of their
             dtype.
+        recipes: NumPy code of large arrays, which scripts print in place of their numbers.
     """
 
     loss: str
     format: Format
     arguments: Mapping[str, Any]
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    recipes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for value in self.arguments.values():
@@ -55,10 +61,12 @@ class Case:
                 value.setflags(write=False)
         object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
         object.__setattr__(self, "dtypes", MappingProxyType(dict(self.dtypes)))
+        object.__setattr__(self, "recipes", MappingProxyType(dict(self.recipes)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Their read-only views have no pickle.
-        return Case, (self.loss, self.format, dict(self.arguments), dict(self.dtypes))
+        # Read-only views have no pickle, and large arrays are made again.
+        kept = {name: None if name in self.recipes else value for name, value in self.arguments.items()}
+        return made, (self.loss, self.format, kept, dict(self.recipes), dict(self.dtypes))
 
     def __repr__(self) -> str:
         """The call as torch code that can be pasted; ``F`` is ``torch.nn.functional``."""
@@ -83,6 +91,8 @@ class Case:
     def literal(self, name: str) -> str:
         """An argument as torch code, in its own dtype."""
         value = self.arguments[name]
+        if name in self.recipes:
+            return f"torch.tensor({self.recipes[name]}, dtype=torch.{self.dtype(name)})"
         return tensor(value, self.dtype(name)) if isinstance(value, np.ndarray) else number(value)
 
     def is_floating(self, name: str) -> bool:
@@ -92,7 +102,8 @@ class Case:
 
     def replacing(self, **arguments: Any) -> Case:
         """A copy with some arguments replaced or added."""
-        return replace(self, arguments={**self.arguments, **arguments})
+        recipes = {name: code for name, code in self.recipes.items() if name not in arguments}
+        return replace(self, arguments={**self.arguments, **arguments}, recipes=recipes)
 
     @property
     def computed(self) -> Mapping[str, Any]:
@@ -102,7 +113,28 @@ class Case:
     def without(self, *names: str) -> Case:
         """A copy that leaves some arguments to their defaults."""
         kept = {name: value for name, value in self.arguments.items() if name not in names}
-        return replace(self, arguments=kept)
+        recipes = {name: code for name, code in self.recipes.items() if name in kept}
+        return replace(self, arguments=kept, recipes=recipes)
+
+
+def made(
+    loss: str,
+    format: Format,
+    arguments: Mapping[str, Any],
+    recipes: Mapping[str, str],
+    dtypes: Mapping[str, str] | None = None,
+) -> Case:
+    """A case some of whose arrays are made by NumPy code, by the very text that scripts print.
+
+    Args:
+        loss: name of the functional.
+        format: the format under test, whose numbers alone the code may make.
+        arguments: by name, in order; None in place of an array that is made.
+        recipes: expressions of ``np``, by the argument.
+        dtypes: see `Case`.
+    """
+    arrays = {name: read_only(eval(code, {"np": np})) for name, code in recipes.items()}
+    return Case(loss, format, {**arguments, **arrays}, dtypes or {}, recipes)
 
 
 def literal(value: Any, format: Format) -> str:
@@ -120,6 +152,9 @@ def tensor(value: Array, dtype: str) -> str:
         return f"torch.empty({value.shape}, dtype=torch.{dtype})"
     if value.size > MANY and _same_bits(value, np.broadcast_to(value.flat[0], value.shape)):
         return f"torch.full({value.shape}, {number(value.flat[0].item())}, dtype=torch.{dtype})"
+    if value.size > LARGE and _same_bits(value, np.resize(value.flat[:PERIOD], value.shape)):
+        part = number(value.flat[:PERIOD].tolist())
+        return f"torch.tensor(np.resize({part}, {value.shape}), dtype=torch.{dtype})"
     part, times = _repeated(value)
     return f"torch.tensor({number(part.tolist())}, dtype=torch.{dtype})" + (
         f".repeat({', '.join(map(str, times))})" if part is not value else ""

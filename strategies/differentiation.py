@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 
 from reference import Array, Format
 
-from .case import Case
+from .case import PERIOD, Case
 from .signatures import SIGNATURES
 from .values import reals
 
-# Numbers are drawn before it is known how many are needed, and repeated. A prime, so that they fall on other
-# elements in each row.
-PERIOD = 31
 # In place of what does not count.
 POISONS = st.sampled_from((None, np.nan, np.inf, -np.inf))
 # Which arguments require no gradient, a bit for each.

@@ -19,10 +19,16 @@ from ..mismatch import GradientMismatch
 from ..running import Arguments, skip_undocumented, to_numpy
 from ..tally import Tally
 from ..verdict import check_numbers, excuse
+from .value import check_result
 
 
 def check_gradient(
-    cell: Cell, example: Differentiation, tally: Tally, *, defined_everywhere: bool = True
+    cell: Cell,
+    example: Differentiation,
+    tally: Tally,
+    *,
+    defined_everywhere: bool = True,
+    with_value: bool = False,
 ) -> None:
     """Check the gradients of one case by those of its arguments that are not left out.
 
@@ -31,6 +37,7 @@ def check_gradient(
         example: the case, and how it is differentiated.
         tally: counts it.
         defined_everywhere: whether a gradient that is nan has to be nan; else torch may give any number.
+        with_value: whether to check the value, too.
 
     Raises:
         pytest.fail.Exception: torch differs from the oracle, and no record explains it.
@@ -49,6 +56,8 @@ def check_gradient(
         skip_undocumented(example.case, error)
         excuse(gradient_mismatch(cell, example, expected, wanted[0], raises(error, passes=2)), tally)
         return
+    if with_value:
+        check_result(cell, example.case, to_numpy(result), expected.result, tally)
     for name in wanted:
         broken = _broken_contract(cell, name, given[name], first[name], second[name])
         if broken:

@@ -34,14 +34,29 @@ def check_value(cell: Cell, case: Case, tally: Tally) -> None:
         excuse(found, tally)
         return
     expected, first = expect(cell.loss, case), found["functional"]
-    if first.shape != np.shape(expected.value):
-        excuse(_wrong_shape(cell, case, first, expected), tally)
+    if not check_result(cell, case, first, expected, tally):
         return
-    tell = partial(_wrong_numbers, cell, case, first)
-    check_numbers(first, expected, tell, tally, settled(cell.loss, case, first, expected))
     differs = _differing_bits(cell, case, found, expected)
     if differs:
         excuse(differs, tally)
+
+
+def check_result(cell: Cell, case: Case, got: Array, expected: Tracked, tally: Tally) -> bool:
+    """Check the shape and the numbers of a result.
+
+    Returns:
+        Whether it has the right shape; if not, that is on record.
+
+    Raises:
+        pytest.fail.Exception: torch differs from the oracle, and no record explains it.
+    """
+    __tracebackhide__ = True
+    if got.shape != np.shape(expected.value):
+        excuse(_wrong_shape(cell, case, got, expected), tally)
+        return False
+    tell = partial(_wrong_numbers, cell, case, got)
+    check_numbers(got, expected, tell, tally, settled(cell.loss, case, got, expected))
+    return True
 
 
 def find_mismatch(cell: Cell, case: Case) -> Mismatch | None:

@@ -59,6 +59,11 @@ def single_variance(mismatch: Any) -> bool:
     return bool(given["input"].ndim > 1 and isinstance(given["var"], np.ndarray) and given["var"].ndim == 0)
 
 
+def eps_is_nan(mismatch: Any) -> Elements:
+    """Calls whose eps is nan."""
+    return bool(np.isnan(mismatch.case.arguments.get("eps", 0.0)))
+
+
 DIVERGENCES = (
     Divergence(
         "poisson_nll_loss-gradient-stirling", "nan", "corner",
@@ -103,6 +108,13 @@ DIVERGENCES = (
             forward(f"-{ONE}", "F.kl_div(x, torch.ones(2), reduction='batchmean')", ONE, -2.0, -1.0),
         ),
         of=NUMBERS, upstream="https://github.com/pytorch/pytorch/pull/138810",
+    ),
+    Divergence(
+        "gaussian_nll_loss-nan-eps", "nan", "extreme",
+        Computes({"gaussian_nll_loss": by_torch.gaussian_without_clamp}, eps_is_nan),
+        "an eps of nan is ignored; clamped by nan, every variance is nan",
+        (value(f"F.gaussian_nll_loss({ZERO}, {ZERO}, {ONE}, eps=float('nan'))", 0.0, NAN),),
+        until="2.13",
     ),
     Divergence(
         "gaussian_nll_loss-second-clamp", "accuracy", "ordinary",

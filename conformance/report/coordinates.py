@@ -26,6 +26,7 @@ AXES = {
     "way": ("loss", "way", "dtype", "device"),
     "invalid_calls_by_way": ("loss", "way", "device"),
     "other_dtypes": ("loss", "", "dtype", "device"),
+    "size": ("loss", "", "dtype", "device"),
     "cpu_support": ("dtype", "loss"),
 }
 # The losses of tests whose ids do not name them.

@@ -44,6 +44,7 @@ PROPERTIES = {
     "second derivative": ("second_derivative",),
     "corners": ("corner",),
     "other dtypes": ("other_dtypes",),
+    "sizes": ("size",),
     "laws": ("law",),
     "ways": ("way", "capability"),
     "modules": (

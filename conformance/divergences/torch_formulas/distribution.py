@@ -52,6 +52,21 @@ def gaussian_in_forward_mode(
     return reduce(loss + 0.5 * np.log(2 * number(PI, input)) if full else loss, reduction)
 
 
+def gaussian_without_clamp(
+    input: Any,
+    target: Any,
+    var: Any,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Any:
+    """Gaussian loss whose eps is nan and clamps nothing.
+
+    Source: torch.clamp, which compares and so ignored a bound of nan.
+    """
+    return gaussian_in_forward_mode(input, target, var, full, 0.0, reduction)
+
+
 def _x_log_y(x: Any, y: Any) -> Any:
     """X log y, 0 where x is, with the derivatives log y, filled with 0 where x and y are, and x / y."""
 
