@@ -89,15 +89,17 @@ def reduce(loss: Array, reduction: str, weight: Array | None = None) -> Array:
     check(reduction)
     if reduction == "none":
         return loss
-    total: Any = np.sum(loss)
-    result: Any = total
+    result: Any
     if reduction == "mean" and weight is not None:
         each = np.broadcast_to(weight, loss.shape)
-        result = total / np.sum(each)
+        result = np.sum(loss) / np.sum(each)
         # Where nothing weighs the mean is none, whatever label smoothing adds to the sum. Where weights
         # cancel, the sum is divided by 0.
         result = np.where(~np.any(constant(each)), np.nan, result)
-    elif reduction == "mean":
-        result = np.mean(loss) if loss.size else total / 0
+    elif reduction == "mean" and loss.size:
+        result = np.mean(loss)
+    else:
+        result = np.sum(loss)
+        result = result / 0 if reduction == "mean" else result
     reduced: Array = result
     return reduced

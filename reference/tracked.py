@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import dispatch
+from . import dispatch, sums
 from .dispatch import Array, Numbers, compensated, number, product, scatter, total
 from .formats import FORMATS, Format
 from .partial_results import Reach
@@ -120,8 +120,7 @@ def _total(*terms: Any) -> Tracked:
     size = reduce(np.add, [np.abs(part.value) + part.error for part in parts])
     peak = reduce(np.maximum, [part.peak for part in parts], _finite(size, np.abs(value)))
     reach = reduce(Reach.plus, [part.reach for part in parts]).joined(np.abs(value), error)
-    roundoff = (len(parts) - 1) * home.format.unit_roundoff
-    error = error + roundoff / (1 - roundoff) * size
+    error = error + (len(parts) - 1) * home.format.unit_roundoff * size
     return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, home.format)
 
 
@@ -159,6 +158,7 @@ def _result(
     units: float = 1,
     underflow: bool = True,
     reach: Reach | None = None,
+    exact: Array | bool = False,
 ) -> Tracked:
     """Round a result.
 
@@ -170,11 +170,14 @@ def _result(
         units: how many roundings.
         underflow: whether a tiny result is rounded too; sums are exact below the normal range.
         reach: of the partial results of a sum or a product; a function has none.
+        exact: where the value is known to be exact, so that it is not rounded if the format has it.
     """
     size = np.abs(value)
     off = size + error
     peak = np.maximum(peak, _finite(off, size))
     total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
+    if np.any(exact):
+        total = np.where(exact & format.has(value) & (size >= format.smallest_normal), 0, total)
     reach = Reach.of(size, error) if reach is None else reach.joined(size, error)
     return Tracked(value, np.where(np.isfinite(value), total, 0), peak, reach, format)
 
@@ -188,7 +191,9 @@ def _quotient(numerator: Array, denominator: Array) -> Array:
 
 def _add(a: Tracked, b: Tracked) -> Tracked:
     peak, reach = np.maximum(a.peak, b.peak), a.reach.plus(b.reach)
-    return _result(a.value + b.value, a.error + b.error, peak, a.format, underflow=False, reach=reach)
+    value, error = a.value + b.value, a.error + b.error
+    exact = sums.is_sum(value, error, a.value, b.value)
+    return _result(value, error, peak, a.format, underflow=False, reach=reach, exact=exact)
 
 
 def _subtract(a: Tracked, b: Tracked) -> Tracked:
@@ -198,7 +203,8 @@ def _subtract(a: Tracked, b: Tracked) -> Tracked:
 def _multiply(a: Tracked, b: Tracked) -> Tracked:
     value = a.value * b.value
     error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
-    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=a.reach.times(b.reach))
+    reach, exact = a.reach.times(b.reach), sums.is_product(value, error, a.value, b.value, a.format)
+    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach, exact=exact)
 
 
 def _divide(a: Tracked, b: Tracked) -> Tracked:
@@ -281,27 +287,21 @@ def _minimum(a: Tracked, b: Tracked) -> Tracked:
     return _negative(_maximum(_negative(a), _negative(b)))
 
 
-def _sum_rounding(terms: Array, sizes: Array, format: Format) -> Array:
-    roundoff = np.maximum(terms - 1, 0) * format.sum_roundoff
-    return np.where(terms > 1, roundoff / (1 - roundoff) * sizes, 0)
-
-
 def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
-    # In whatever order n terms are added, at most n - 1 roundings of at most the sum of sizes: Higham,
-    # section 4.2. Adding a zero is exact. The total is rounded once more to a narrower format.
-    size = np.abs(a.value) + a.error
-    terms = np.count_nonzero(size, axis=axis, keepdims=keepdims)
-    sizes = np.sum(size, axis=axis, keepdims=keepdims)
-    error = np.sum(a.error, axis=axis, keepdims=keepdims) + _sum_rounding(terms, sizes, a.format)
+    # The additions, in whatever order; the total is rounded once more to a narrower format.
+    error = np.sum(a.error, axis=axis, keepdims=keepdims)
+    plain = np.sum(np.abs(a.value), axis=axis, keepdims=keepdims)
+    sizes = plain + error
+    error = error + sums.rounding(a.value, a.error, sizes, axis, a.format)
     value = np.asarray(np.sum(a.value, axis=axis, keepdims=keepdims))
     # Partial sums reach up to the sum of sizes, in some order; the accumulator has to hold them.
     peak = np.max(a.peak, axis=axis, keepdims=keepdims, initial=0)
-    most = _finite(sizes, np.sum(np.abs(a.value), axis=axis, keepdims=keepdims))
+    most = _finite(sizes, plain)
     peak = np.where(most > FORMATS[a.format.accumulator].max, most, peak)
     reach = a.reach.along(axis, keepdims, summed=True).joined(np.abs(value), error)
     if a.format.accumulator == a.format.name:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
-    return _result(value, error, peak, a.format, underflow=False, reach=reach)
+    return _result(value, error, peak, a.format, underflow=False, reach=reach, exact=error == 0)
 
 
 def _mean(a: Tracked) -> Tracked:
@@ -333,7 +333,7 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     # As in a sum: any order, and exact where no more than one term is not zero.
     size = np.abs(a.value) + a.error
     sizes, terms = added(size), added(np.where(size > 0, 1, 0))
-    error = added(a.error) + _sum_rounding(terms, sizes, a.format)
+    error = added(a.error) + sums.worst_case(terms, sizes, a.format)
     value, peak = added(a.value), np.zeros(shape, dtype=a.value.dtype)
     np.maximum.at(peak, index, a.peak)
     smallest = np.full(shape, np.inf, dtype=a.value.dtype)
