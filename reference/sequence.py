@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .dispatch import Array, constant, total, with_derivative_of, with_pull
+from .derivative import Variable
+from .dispatch import Array, scatter, total, with_derivative_of, with_pull
+from .log_sum_exp import log_sum_exp
 from .reduction import check, reduce
+from .slopes import where_it_contributes
 from .validation import flag, index, integers, real, require
 
 
@@ -65,21 +69,18 @@ def ctc_loss(
     used = np.arange(labels.shape[1]) < lengths[:, None]
     valid = (labels >= 0) & (labels < classes) & (labels != blank)
     require(bool(np.all(valid | ~used)), f"targets must lie in [0, {classes}) and not be the blank {blank}")
-    # The derivative is taken along normalised log-probabilities, whose exponentials sum to 1: where they do,
-    # log sum exp is their sum less 1, and this is the derivative of x - log sum exp(x).
-    given = x
-    x = with_derivative_of(x, lambda: given - np.sum(np.exp(given), axis=-1, keepdims=True))
-    loss = _forward(x, np.where(used, labels, blank), frames, lengths, blank)
+    loss = _negative_log_likelihood(x, _Trellis(np.where(used, labels, blank), frames, lengths, blank))
 
     def undefined() -> Array:
         heard = np.arange(steps)[:, None, None] < frames[:, None]
-        nothing = np.sum(np.where(heard, given, 0.0), axis=(0, 2)) * np.nan
+        nothing = np.sum(np.where(heard, x, 0.0), axis=(0, 2)) * np.nan
         return np.where(loss == np.inf, nothing, loss)
 
     # An infinite loss has no derivative, unless it is documented to be 0.
     loss = with_derivative_of(loss, undefined)
     if flag("zero_infinity", zero_infinity):
-        loss = np.where(loss == np.inf, 0.0, loss)
+        # A 0 that still knows whether a step on its way overflowed.
+        loss = np.where(loss == np.inf, np.maximum(-loss, 0), loss)
     if reduction == "mean":
         loss = loss / np.maximum(lengths, 1).astype(x.dtype)
     return reduce(loss if batched else loss[0], reduction)
@@ -100,49 +101,140 @@ def _padded(y: Array, lengths: Array) -> Array:
     return padded
 
 
-def _forward(x: Array, labels: Array, frames: Array, lengths: Array, blank: int) -> Array:
-    """Forward variables of Graves' recursion in log space, for the whole batch at once; shape (N)."""
-    batch, size = labels.shape
-    states = np.full((batch, 2 * size + 1), blank)  # a blank before, between and after the labels
-    states[:, 1::2] = labels
-    # A state follows itself, the one before, and the one two before unless that has the same label.
-    follows = np.ones((batch, 3, states.shape[1]), dtype=bool)
-    follows[:, 2, :3] = follows[:, 2, ::2] = False
-    follows[:, 2, 3::2] = labels[:, 1:] != labels[:, :-1]
+def _negative_log_likelihood(x: Array, trellis: _Trellis) -> Array:
+    """The loss of each sequence, shape (N), of log-probabilities (T, N, C)."""
+    differentiated = isinstance(x, Variable)
+    kept: list[Any] = []
 
-    def pull(c: Array, x: Array, y: Array) -> Array:
-        # As exp(log alpha + log beta - y + loss) the derivative is rounded more than along the recursion:
-        # the forward and backward variables are as large as y and the loss. Graves, equation 15.
-        likelihood = constant(nll)[:, None]
-        exponent = total(y, -y, likelihood, -likelihood)
-        return c * np.exp(np.where(np.isfinite(exponent), exponent, 0.0))
+    def formula(x: Any) -> Any:
+        alpha = trellis.silence
+        for alpha in trellis.forward(x):
+            if differentiated:
+                kept.append(alpha)
+        return trellis.ended(alpha)
 
-    emitted = np.take_along_axis(x, np.broadcast_to(states, (x.shape[0], *states.shape)), axis=2)
-    emitted = with_pull(lambda y: y, pull, emitted)
+    def pull(c: Any, x: Any, loss: Any) -> Any:
+        c = np.expand_dims(c, -1)
+        along = _normalised(x)
+        # What is differentiated once more follows from variables, and what was kept is used up.
+        again = isinstance(x, Variable) or not kept
+        occupied = _occupied(along, list(trellis.forward(along)) if again else kept, loss, trellis)
+        heard = np.arange(x.shape[0])[:, None, None] < trellis.frames[:, None]
+        slope = np.where(heard, np.exp(x) - occupied, 0.0)
+        return where_it_contributes(c, c * slope)
 
-    nothing = np.full((batch, 2), -np.inf, dtype=x.dtype)
-    position = np.arange(states.shape[1])
-    sources = position + np.array([[2], [1], [0]])  # counted from where `nothing` begins
-    # Without a frame, only a target without a label is spelt, with probability 1.
-    alpha = np.broadcast_to(np.where(position == 0, 0.0, -np.inf).astype(x.dtype), states.shape)
-    for t in range(int(np.max(frames, initial=0))):
-        if t == 0:
-            step = np.where(position < 2, emitted[0], -np.inf)
-        else:
-            before = np.concatenate([nothing, alpha], axis=1)[:, sources]
-            step = _log_sum_exp(np.where(follows, before, -np.inf)) + emitted[t]
-        alpha = np.where((t < frames)[:, None], step, alpha)
-
-    # A target ends in its last label or in the blank behind it.
-    last = 2 * lengths[:, None]
-    ends = np.take_along_axis(alpha, np.concatenate([last, np.maximum(last - 1, 0)], axis=1), axis=1)
-    nll = -_log_sum_exp(np.where((lengths > 0)[:, None] | [True, False], ends, -np.inf))
-    return nll
-
-
-def _log_sum_exp(terms: Array) -> Array:
-    """Logarithm of the sum of exponentials along axis 1; -inf where all terms are."""
-    shift = np.max(constant(terms), axis=1, keepdims=True)
-    shift = np.where(np.isfinite(shift), shift, 0.0)
-    result: Array = np.log(np.sum(np.exp(terms - shift), axis=1)) + shift[:, 0]
+    result: Array = with_pull(formula, pull, x)
     return result
+
+
+def _normalised(x: Any) -> Any:
+    """Log-probabilities, differentiated along normalised ones, whose exponentials sum to 1.
+
+    Where they do, log sum exp is their sum less 1, and this is the derivative of x - log sum exp(x).
+    """
+    return with_derivative_of(x, lambda: x - np.sum(np.exp(x), axis=-1, keepdims=True))
+
+
+def _occupied(x: Any, variables: list[Any], loss: Any, trellis: _Trellis) -> Any:
+    """The probability of each class in each frame, given the labels: Graves, equations 14 and 15.
+
+    Args:
+        x: log-probabilities (T, N, C).
+        variables: the forward variables of each frame, whose memory is given back frame by frame.
+        loss: of each sequence.
+        trellis: of the sequences.
+    """
+    steps, batch, classes = x.shape
+    places = np.reshape(trellis.places(classes), -1)
+    likelihood = np.expand_dims(np.where(loss == np.inf, 0.0, -loss), -1)
+    frames = [np.zeros((steps - len(variables), batch * classes))]
+    for beta, emitted in trellis.backward(x):
+        alpha = variables.pop()
+        passes = (alpha != -np.inf) & (beta != -np.inf)
+        if not np.all(passes):
+            alpha, beta, emitted = (np.where(passes, part, 0.0) for part in (alpha, beta, emitted))
+        passing = np.where(passes, np.exp(total(alpha, beta, -emitted, -likelihood)), 0.0)
+        frame = scatter(np.reshape(passing, (-1,)), places, (batch * classes,))
+        frames.append(np.expand_dims(frame, 0))
+    return np.reshape(np.concatenate(frames[::-1]), x.shape)
+
+
+class _Trellis:
+    """The states that alignments go through, and Graves' recursions over them, in log space.
+
+    A sequence has 2 S + 1 states: a blank before, between and after its labels. Arrays of states have the
+    shape (N, 2 S + 1).
+
+    Attributes:
+        frames: T_n.
+        silence: the forward variables before the first frame.
+    """
+
+    def __init__(self, labels: Array, frames: Array, lengths: Array, blank: int) -> None:
+        batch, size = labels.shape
+        self.frames = frames
+        self._heard = int(np.max(frames, initial=0))
+        self._states = np.full((batch, 2 * size + 1), blank)
+        self._states[:, 1::2] = labels
+        # A state follows itself, the one before, and the one two before unless that has the same label.
+        self._skips = np.zeros(self._states.shape, dtype=bool)
+        self._skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
+        # A target ends in its last label or in the blank behind it.
+        self._after = np.arange(2 * size + 1) - 2 * lengths[:, None]
+        # Without a frame, only a target without a label is spelt, with probability 1.
+        self.silence = np.where(np.arange(2 * size + 1) == 0, np.zeros((batch, 1)), -np.inf)
+
+    def places(self, classes: int) -> Array:
+        """Where the classes of the states are among the N C numbers of a frame."""
+        return self._states + classes * np.arange(len(self._states))[:, None]
+
+    def _emitted(self, x: Any) -> Callable[[int], Any]:
+        """Gives the log-probabilities of the states in a frame."""
+        steps, batch, classes = x.shape
+        flat, places = np.reshape(x, (steps, batch * classes)), self.places(classes)
+        return lambda t: flat[t][places]
+
+    def forward(self, x: Any) -> Iterator[Any]:
+        """The forward variables of each frame, of log-probabilities (T, N, C). Graves, equations 5 to 7."""
+        emitted = self._emitted(x)
+        nothing = np.full((len(self.silence), 2), -np.inf)
+        alpha: Any = self.silence
+        for t in range(self._heard):
+            if t == 0:
+                step = np.where(np.arange(self.silence.shape[1]) < 2, emitted(t), -np.inf)
+            else:
+                wide = np.concatenate([nothing, alpha], axis=1)
+                skipped = np.where(self._skips, wide[:, :-2], -np.inf)
+                step = log_sum_exp(alpha, wide[:, 1:-1], skipped) + emitted(t)
+            going = self.frames > t
+            alpha = step if np.all(going) else np.where(going[:, None], step, alpha)
+            yield alpha
+
+    def backward(self, x: Any) -> Iterator[tuple[Any, Any]]:
+        """The backward variables of each frame and its log-probabilities, from the last frame on.
+
+        Source: Graves, equations 9 to 11.
+        """
+        emitted = self._emitted(x)
+        nothing = np.full((len(self.silence), 2), -np.inf)
+        # From which the state two behind follows.
+        skips = np.concatenate([self._skips, np.zeros(nothing.shape, dtype=bool)], axis=1)[:, 2:]
+        ends = (self._after == 0) | (self._after == -1)
+        beta: Any = -np.inf
+        for t in reversed(range(self._heard)):
+            now = emitted(t)
+            if t < self._heard - 1:
+                wide = np.concatenate([beta, nothing], axis=1)
+                skipped = np.where(skips, wide[:, 2:], -np.inf)
+                beta = log_sum_exp(beta, wide[:, 1:-1], skipped) + now
+            last = self.frames == t + 1
+            if np.any(last):
+                beta = np.where(last[:, None], np.where(ends, now, -np.inf), beta)
+            yield beta, now
+
+    def ended(self, alpha: Any) -> Any:
+        """The loss, of the forward variables of the last frame. Graves, equation 8."""
+        place = np.argmax(self._after == 0, axis=1)[:, None]
+        label, blank = (np.take_along_axis(alpha, place - back, axis=1)[:, 0] for back in (1, 0))
+        label = np.where(place[:, 0] > 0, label, -np.inf)
+        return -log_sum_exp(label, blank)
