@@ -227,8 +227,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is there by now out of collections of garbage; torch alone is 165,000 objects."""
+    """Leave what is there by now out of collections of garbage; torch alone is 165,000 objects.
+
+    An example makes thousands of arrays and small objects, few of which are in a cycle.
+    """
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.hookimpl(trylast=True)

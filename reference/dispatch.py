@@ -75,9 +75,10 @@ class Numbers(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__" or kwargs:
             return NotImplemented
         if ufunc in COMPARISONS:
-            return ufunc(*(constant(operand) for operand in inputs))
-        if any(isinstance(operand, Numbers) and operand.rank > self.rank for operand in inputs):
-            return NotImplemented
+            return ufunc(*map(constant, inputs))
+        for operand in inputs:
+            if isinstance(operand, Numbers) and operand.rank > self.rank:
+                return NotImplemented
         return self.apply(ufunc, inputs)
 
     def __array_function__(
@@ -229,6 +230,13 @@ def accumulated(array: Any, steps: Callable[[Any], Any]) -> Any:
     """
     rule = array.functions.get(accumulated) if isinstance(array, Numbers) else None
     return steps(array) if rule is None else rule(array, steps)
+
+
+def repeated(array: Array, shape: tuple[int, ...]) -> Array:
+    """What `np.broadcast_to` gives, as an array of its own: of few elements that is faster than a view."""
+    result = np.empty(shape, dtype=array.dtype)
+    result[...] = array
+    return result
 
 
 def scatter(array: Any, index: Any, shape: tuple[int, ...]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from .dispatch import Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every step makes one
 class Reach:
     """Bounds on the sizes of partial products and sums, whichever factors and terms come first.
 
@@ -28,13 +28,13 @@ class Reach:
     smallest: Array
 
     @classmethod
-    def of(cls, size: Array, error: Array | float = 0) -> Reach:
+    def of(cls, size: Array, error: Array | None = None) -> Reach:
         """Of a single number of a size, give or take an error."""
-        return cls(np.where(np.isfinite(size), size, 0), _not_zero(size + error))
+        return cls(np.where(np.isfinite(size), size, 0), _not_zero(size if error is None else size + error))
 
-    def joined(self, size: Array, error: Array) -> Reach:
+    def joined(self, size: Array, error: Array | None = None) -> Reach:
         """The same of partial results and of the result itself."""
-        smallest = np.minimum(self.smallest, _not_zero(size + error))
+        smallest = np.minimum(self.smallest, _not_zero(size if error is None else size + error))
         return Reach(np.where(np.isfinite(size), self.largest, 0), smallest)
 
     def plus(self, other: Reach) -> Reach:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import Array, Numbers, is_stepwise, number
+from .dispatch import Array, Numbers, constant, is_stepwise, number
 from .partial_results import Reach
 from .stepped import Stepped
 from .tracked import Tracked
@@ -39,10 +39,10 @@ def where_it_contributes(c: Any, derivative: Any) -> Any:
     downstream = innermost(derivative)
     if is_stepwise(downstream):
         return derivative
-    finite = np.isfinite(downstream)
+    finite = np.isfinite(constant(downstream))
     if isinstance(derivative, Tracked):  # of a variable, what is finite is differentiated once more
         finite = finite & np.isfinite(derivative.error)
-    if np.all(finite):
+    if finite.all():
         return derivative
     return np.where(_is_nothing(innermost(c)) & ~finite, _nothing(downstream), derivative)
 
@@ -65,7 +65,7 @@ def _nothing(like: Any) -> Any:
 def _times(c: Any, factor: Any) -> Any:
     """C times a factor; exactly 0 where the factor is and c is finite, however large the error of c."""
     result = c * factor
-    if not isinstance(result, Tracked) or not np.any(np.isnan(result.error)):
+    if not isinstance(result, Tracked) or not np.isnan(result.error).any():
         return result
     zero = _is_nothing(factor) & np.isfinite(c)
     choices: tuple[Any, Any] = (_nothing(result), result)
@@ -104,7 +104,7 @@ def _slope(low: float, high: float, a: Any, b: Any = 0.0) -> Any:
         doubt = np.zeros_like(lead)
     slope = one_of(numbers, low, high, lead < -doubt, lead > doubt)
     unknown = np.isnan(lead)
-    return np.where(unknown, np.nan, slope) if np.any(unknown) else slope
+    return np.where(unknown, np.nan, slope) if unknown.any() else slope
 
 
 def _root(y: Any) -> Any:

@@ -15,7 +15,7 @@ Source: IEEE 754-2019, sections 6.1 to 6.3 and 7; interval arithmetic as in IEEE
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,7 +49,7 @@ class Stepped(Numbers):
             one order is a number in another: ranges reach beyond the largest number of the format.
     """
 
-    __slots__ = ("format", "high", "loose", "low", "minus", "nan", "plus", "reach", "strayed")
+    __slots__ = ("_plain", "format", "high", "loose", "low", "minus", "nan", "plus", "reach", "strayed")
 
     ufuncs: ClassVar[dict[np.ufunc, Callable[..., Stepped]]] = {}
     stepwise = True
@@ -64,9 +64,11 @@ class Stepped(Numbers):
         reach: Reach,
         format: Format,
         loose: bool = False,
+        plain: bool | None = None,
     ) -> None:
         self.value = value
         self.loose = loose
+        self._plain = plain
         self.low, self.high = ends
         self.plus, self.minus, self.nan = kinds
         self.strayed = strayed
@@ -82,15 +84,22 @@ class Stepped(Numbers):
         )  # fmt: skip
 
     @classmethod
-    def of(cls, arrays: Iterable[Array], format: Format, loose: bool) -> Stepped:
-        """Elements of which this is known, in the order of `arrays`."""
+    def of(cls, arrays: Iterable[Array], format: Format, loose: bool, plain: bool | None = None) -> Stepped:
+        """Elements of which this is known, in the order of `arrays`; `plain` if that is known, too."""
         value, low, high, plus, minus, nan, strayed, largest, smallest = map(np.asarray, arrays)
         reach = Reach(largest, smallest)
-        return cls(value, (low, high), (plus, minus, nan), strayed, reach, format, loose)
+        return cls(value, (low, high), (plus, minus, nan), strayed, reach, format, loose, plain)
 
     def in_open_order(self) -> Stepped:
         """The same numbers, from which steps follow whose order is open."""
-        return Stepped.of(self.arrays, self.format, True)
+        return Stepped.of(self.arrays, self.format, True, self._plain)
+
+    @property
+    def plain(self) -> bool:
+        """Whether each element is a number, and can be nothing else."""
+        if self._plain is None:
+            self._plain = bool((self.is_number & ~(self.plus | self.minus | self.nan)).all())
+        return self._plain
 
     @property
     def error(self) -> Array:
@@ -134,7 +143,9 @@ class Stepped(Numbers):
 
     def each(self, func: Callable[..., Array], *args: Any, **kwargs: Any) -> Stepped:
         """Do to all that is known of the elements what `func` does to the values."""
-        return Stepped.of((func(array, *args, **kwargs) for array in self.arrays), self.format, self.loose)
+        arrays = [func(array, *args, **kwargs) for array in self.arrays]
+        # A part may be plain where the whole is not.
+        return Stepped.of(arrays, self.format, self.loose, self._plain or None)
 
     def __repr__(self) -> str:
         kinds = (self.plus, self.minus, self.nan)
@@ -152,12 +163,14 @@ class Stepped(Numbers):
         """Make an operand of numbers: arrays are exact, a Python number is rounded to the format."""
         if isinstance(operand, Stepped):
             return operand
+        if type(operand) in (int, float) and operand:  # 0.0 and -0.0 are one key
+            return _constant(operand, self.format)
         exact = isinstance(operand, np.ndarray)
         return stepped(operand if exact else self.format.nearest(operand), self.format)
 
     def in_format(self, format: Format) -> Stepped:
         """The same numbers in another format, rounded where that does not have them."""
-        if format == self.format:
+        if format is self.format or format == self.format:
             return self
         arrays = [x.astype(format.wide) if x.dtype.kind == "f" else x for x in self.arrays]
         a = Stepped.of(arrays, format, self.loose)
@@ -176,6 +189,11 @@ def stepped(array: npt.ArrayLike, format: Format) -> Stepped:
     return Stepped(value, ends, kinds, nothing, Reach.of(np.abs(value)), format)
 
 
+@lru_cache
+def _constant(number: float, format: Format) -> Stepped:
+    return stepped(format.nearest(number), format)
+
+
 def alike(operands: Sequence[Any], *, fractional: bool = False) -> list[Stepped]:
     """Operands of one step in the type to which torch promotes them.
 
@@ -188,7 +206,7 @@ def alike(operands: Sequence[Any], *, fractional: bool = False) -> list[Stepped]
     """
     given = [operand for operand in operands if isinstance(operand, Stepped)]
     form = given[0].format
-    if any(isinstance(a.format, Integers) or a.format != form for a in given):
+    if isinstance(form, Integers) or any(a.format is not form and a.format != form for a in given):
         ranked = [[a.format for a in given if a.ndim], [a.format for a in given if not a.ndim]]
         ranked.append([DEFAULT] * (fractional or any(isinstance(x, float) for x in operands)))
         form = reduce(_joined, (reduce(_promoted, formats) for formats in ranked if formats))
@@ -237,7 +255,7 @@ def _rounded(value: Array, format: Format) -> Array:
 def settle(
     value: Array,
     ends: tuple[Array, Array],
-    kinds: tuple[Array, Array, Array],
+    kinds: tuple[Array, Array, Array] | None,
     strayed: Array,
     reach: Reach,
     format: Format,
@@ -252,7 +270,7 @@ def settle(
     Args:
         value: the result, if operands are rounded to the nearest.
         ends: of the range of exact results of numbers.
-        kinds: whether it may be inf, -inf or nan, because of its operands.
+        kinds: whether it may be inf, -inf or nan, because of its operands; None if it may not.
         strayed: whether a step before strayed.
         reach: of partial results, those of this step included.
         format: to which it is rounded.
@@ -261,42 +279,44 @@ def settle(
         spacing: whether a tiny result is rounded, too; sums are exact below the normal range.
         loose: whether the order of the steps is open.
     """
-    plus, minus, nan = kinds
     low, high = ends
     is_number = low <= high
-    step = units * format.smallest_subnormal if spacing else 0.0
     exact = exact and not loose  # in another order other partial results are rounded
-    if exact and np.all(format.has(low) & format.has(high)):
+    fits = (format.has(low), format.has(high)) if exact else (False, False)
+    if exact and np.all(fits[0] & fits[1]):
         wide_low, wide_high = low, high
     else:
-        wide_low, wide_high = (
-            np.where(
-                (end == 0) | (exact & format.has(end)),
-                end,
-                end + side * (units * format.unit_roundoff * np.abs(end) + step),
-            )
-            for end, side in ((low, -1), (high, 1))
-        )
+        step = units * format.smallest_subnormal if spacing else 0.0
+        roundoff = units * format.unit_roundoff
+        wide_low = np.where((low == 0) | fits[0], low, low - (roundoff * np.abs(low) + step))
+        wide_high = np.where((high == 0) | fits[1], high, high + (roundoff * np.abs(high) + step))
         # A rounding does not cross 0.
         wide_low = np.where((low > 0) & (wide_low < 0), 0.0, wide_low)
         wide_high = np.where((high < 0) & (wide_high > 0), 0.0, wide_high)
     over, under = is_number & (wide_high > format.max), is_number & (wide_low < -format.max)
-    # What is below is rounded to the largest number.
-    edge = value.dtype.type(format.max) * (1 + value.dtype.type(format.unit_roundoff / 2))
-    none = ~is_number | (wide_low >= edge) | (wide_high <= -edge)
-    if loose:
-        none = ~is_number
-        wide_low, wide_high = np.where(none, np.inf, wide_low), np.where(none, -np.inf, wide_high)
+    plain = kinds is None and bool((is_number & ~(over | under)).all())
+    if kinds is None:
+        nothing = np.zeros(is_number.shape, dtype=bool)
+        kinds = (nothing, nothing, nothing) if plain else (over, under, nothing)
     else:
-        wide_low = np.where(none, np.inf, np.clip(wide_low, -format.max, format.max))
-        wide_high = np.where(none, -np.inf, np.clip(wide_high, -format.max, format.max))
-    size = np.where(none, 0, np.maximum(np.abs(wide_low), np.abs(wide_high)))
+        kinds = kinds[0] | over, kinds[1] | under, kinds[2]
+    if not plain:
+        # What is below is rounded to the largest number.
+        edge = value.dtype.type(format.max) * (1 + value.dtype.type(format.unit_roundoff / 2))
+        none = ~is_number
+        if not loose:
+            none = none | (wide_low >= edge) | (wide_high <= -edge)
+            wide_low, wide_high = (np.clip(end, -format.max, format.max) for end in (wide_low, wide_high))
+        wide_low, wide_high = np.where(none, np.inf, wide_low), np.where(none, -np.inf, wide_high)
+        strayed = strayed | over | under
+    size = np.maximum(np.abs(wide_low), np.abs(wide_high))
+    size = size if plain else np.where(none, 0, size)
     vanished = is_number & (wide_low <= 0) & (wide_high >= 0) & ((low > 0) | (high < 0))
+    reach = reach.joined(size) if loose else Reach.of(size)
+    ends = wide_low, wide_high
     return Stepped(
-        _rounded(value, format), (wide_low, wide_high), (plus | over, minus | under, nan),
-        strayed | over | under | vanished,
-        reach.joined(size, np.zeros_like(size)) if loose else Reach.of(size), format, loose,
-    )  # fmt: skip
+        _rounded(value, format), ends, kinds, strayed | vanished, reach, format, loose, plain or None
+    )
 
 
 def in_any_order(a: Stepped, loose: bool) -> Stepped:

@@ -18,21 +18,26 @@ EARLY = 0.995
 
 
 def _add(a: Stepped, b: Stepped) -> Stepped:
+    loose = a.loose or b.loose
+    reach = a.reach.plus(b.reach) if loose else a.reach
+    value, strayed, form = a.value + b.value, a.strayed | b.strayed, a.format
+    if a.plain and b.plain:
+        ends = a.low + b.low, a.high + b.high
+        result = settle(value, ends, None, strayed, reach, form, spacing=False, loose=loose)
+        return in_any_order(result, loose)
     plus = (a.plus & (b.is_number | b.plus)) | (b.plus & (a.is_number | a.plus))
     minus = (a.minus & (b.is_number | b.minus)) | (b.minus & (a.is_number | a.minus))
     nan = a.nan | b.nan | (a.plus & b.minus) | (a.minus & b.plus)
     both = a.is_number & b.is_number
     ends = np.where(both, a.low + b.low, np.inf), np.where(both, a.high + b.high, -np.inf)
-    reach = a.reach.plus(b.reach)
-    loose = a.loose or b.loose
-    result = settle(
-        a.value + b.value, ends, (plus, minus, nan), a.strayed | b.strayed, reach, a.format, spacing=False,
-        loose=loose,
-    )  # fmt: skip
+    result = settle(value, ends, (plus, minus, nan), strayed, reach, form, spacing=False, loose=loose)
     return in_any_order(result, loose)
 
 
 def _negative(a: Stepped) -> Stepped:
+    if a.plain:
+        kinds = a.minus, a.plus, a.nan
+        return Stepped(-a.value, (-a.high, -a.low), kinds, a.strayed, a.reach, a.format, a.loose, True)
     low, high = np.where(a.is_number, -a.high, np.inf), np.where(a.is_number, -a.low, -np.inf)
     return Stepped(-a.value, (low, high), (a.minus, a.plus, a.nan), a.strayed, a.reach, a.format, a.loose)
 
@@ -46,7 +51,7 @@ def _ends_of(candidates: Sequence[Array], is_number: Array) -> tuple[Array, Arra
     return np.where(is_number, low, np.inf), np.where(is_number, high, -np.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: every product makes two
 class _Factor:
     """What a factor may be, as far as infinite products depend on it; above and below 0 may be infinite."""
 
@@ -85,14 +90,20 @@ def _is_zero(a: Stepped) -> Array:
 
 
 def _multiply(a: Stepped, b: Stepped) -> Stepped:
-    both = a.is_number & b.is_number
-    al, ah, bl, bh = (np.where(both, end, 0) for end in (a.low, a.high, b.low, b.high))
+    plain = a.plain and b.plain
+    al, ah, bl, bh = a.low, a.high, b.low, b.high
+    if not plain:
+        both = a.is_number & b.is_number
+        al, ah, bl, bh = (np.where(both, end, 0) for end in (al, ah, bl, bh))
     candidates = [al * al, ah * ah] if a is b else [al * bl, al * bh, ah * bl, ah * bh]
     if a is b:  # a square is not below 0
         candidates.append(np.where((al <= 0) & (ah >= 0), 0, al * al))
-    kinds = _Factor.of(a).times(_Factor.of(b))
-    reach, loose = a.reach.times(b.reach), a.loose or b.loose
-    ends = _ends_of(candidates, both)
+    loose = a.loose or b.loose
+    reach = a.reach.times(b.reach) if loose else a.reach
+    if plain:
+        kinds, ends = None, (reduce(np.minimum, candidates), reduce(np.maximum, candidates))
+    else:
+        kinds, ends = _Factor.of(a).times(_Factor.of(b)), _ends_of(candidates, both)
     if loose:  # nothing times infinity may also be left out before it is multiplied
         left_out = _is_zero(a) | _is_zero(b)
         ends = np.where(left_out, 0, ends[0]), np.where(left_out, 0, ends[1])
@@ -102,38 +113,46 @@ def _multiply(a: Stepped, b: Stepped) -> Stepped:
 
 
 def _divide(a: Stepped, b: Stepped) -> Stepped:
-    both = a.is_number & b.is_number & ((b.low < 0) | (b.high > 0))
-    al, ah, bl, bh = (np.where(both, end, 1) for end in (a.low, a.high, b.low, b.high))
-    # Those below 0 and those above it, the smallest of which is the smallest of the format.
+    loose, huge = a.loose or b.loose, np.finfo(a.low.dtype).max
+    # The divisors below 0 and those above it, the smallest of which is the smallest of the format.
     least = a.format.smallest_subnormal
-    below, above = (bl, np.minimum(bh, -least)), (np.maximum(bl, least), bh)
-    divisors = [
-        *(np.where(bl < 0, end, other) for end, other in zip(below, above)),
-        *(np.where(bh > 0, end, other) for end, other in zip(above, below)),
-    ]
-    huge = np.finfo(al.dtype).max
-    quotients = [np.clip(end / divisor, -huge, huge) for end in (al, ah) for divisor in divisors]
-    low, high = _ends_of(quotients, both)
-    vanishes = a.is_number & (b.plus | b.minus)  # a number / inf
-    ends = np.where(vanishes, np.minimum(low, 0), low), np.where(vanishes, np.maximum(high, 0), high)
-    kinds = _Factor.of(a).times(_Factor.reciprocal(b))
-    sizes = np.abs(bl), np.abs(bh)
-    zero = (b.low <= 0) & (b.high >= 0)
-    reach = a.reach.over(np.where(zero, 0, np.minimum(*sizes)), np.maximum(*sizes))
-    loose = a.loose or b.loose
-    result = settle(
-        a.value / b.value, ends, kinds, a.strayed | b.strayed, reach, a.format, loose=loose
-    )  # fmt: skip
+    plain = a.plain and b.plain and bool(((b.low >= least) | (b.high <= -least)).all())
+    al, ah, bl, bh = a.low, a.high, b.low, b.high
+    kinds: tuple[Array, Array, Array] | None = None
+    if plain:
+        quotients = [end / divisor for end in (al, ah) for divisor in (bl, bh)]
+        ends = reduce(np.minimum, quotients), reduce(np.maximum, quotients)
+        ends = np.clip(ends[0], -huge, huge), np.clip(ends[1], -huge, huge)
+    else:
+        both = a.is_number & b.is_number & ((bl < 0) | (bh > 0))
+        al, ah, bl, bh = (np.where(both, end, 1) for end in (al, ah, bl, bh))
+        below, above = (bl, np.minimum(bh, -least)), (np.maximum(bl, least), bh)
+        divisors = [
+            *(np.where(bl < 0, end, other) for end, other in zip(below, above)),
+            *(np.where(bh > 0, end, other) for end, other in zip(above, below)),
+        ]
+        quotients = [np.clip(end / divisor, -huge, huge) for end in (al, ah) for divisor in divisors]
+        low, high = _ends_of(quotients, both)
+        vanishes = a.is_number & (b.plus | b.minus)  # a number / inf
+        ends = np.where(vanishes, np.minimum(low, 0), low), np.where(vanishes, np.maximum(high, 0), high)
+        kinds = _Factor.of(a).times(_Factor.reciprocal(b))
+    reach = a.reach
+    if loose:
+        sizes = np.abs(bl), np.abs(bh)
+        zero = (b.low <= 0) & (b.high >= 0)
+        reach = a.reach.over(np.where(zero, 0, np.minimum(*sizes)), np.maximum(*sizes))
+    result = settle(a.value / b.value, ends, kinds, a.strayed | b.strayed, reach, a.format, loose=loose)
     return in_any_order(result, loose)
 
 
 def _absolute(a: Stepped) -> Stepped:
     zero = (a.low <= 0) & (a.high >= 0)
     sizes = np.abs(a.low), np.abs(a.high)
-    low, high = _ends_of(sizes, a.is_number)
+    low, high = (np.minimum(*sizes), np.maximum(*sizes)) if a.plain else _ends_of(sizes, a.is_number)
     low = np.where(zero, 0, low)
     kinds = a.plus | a.minus, np.zeros_like(a.nan), a.nan
-    return Stepped(np.abs(a.value), (low, high), kinds, a.strayed, a.reach, a.format, a.loose)
+    plain = a.plain or None
+    return Stepped(np.abs(a.value), (low, high), kinds, a.strayed, a.reach, a.format, a.loose, plain)
 
 
 def _hypot(a: Stepped, b: Stepped) -> Stepped:
@@ -229,6 +248,13 @@ def _power(a: Stepped, b: Stepped) -> Stepped:
 
 
 def _maximum(a: Stepped, b: Stepped) -> Stepped:
+    loose = a.loose or b.loose
+    value, strayed = np.maximum(a.value, b.value), a.strayed | b.strayed
+    reach = a.reach.either(b.reach)
+    if a.plain and b.plain:
+        ends = np.maximum(a.low, b.low), np.maximum(a.high, b.high)
+        nothing = a.nan | b.nan
+        return Stepped(value, ends, (nothing, nothing, nothing), strayed, reach, a.format, loose, True)
     # The larger of a number and -inf is the number.
     chosen = [x.is_number & (y.is_number | y.minus) for x, y in ((a, b), (b, a))]
     is_number = chosen[0] | chosen[1]
@@ -239,10 +265,8 @@ def _maximum(a: Stepped, b: Stepped) -> Stepped:
     ends = np.where(is_number, low, np.inf), np.where(is_number, high, -np.inf)
     comparable = [x.is_number | x.plus | x.minus for x in (a, b)]
     plus = (a.plus & comparable[1]) | (b.plus & comparable[0])
-    return Stepped(
-        np.maximum(a.value, b.value), ends, (plus, a.minus & b.minus, a.nan | b.nan), a.strayed | b.strayed,
-        a.reach.either(b.reach), a.format, a.loose or b.loose,
-    )  # fmt: skip
+    kinds = plus, a.minus & b.minus, a.nan | b.nan
+    return Stepped(value, ends, kinds, strayed, reach, a.format, loose)
 
 
 def _minimum(a: Stepped, b: Stepped) -> Stepped:

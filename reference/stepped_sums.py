@@ -14,6 +14,7 @@ from .dispatch import (
     in_type_of,
     number,
     product,
+    repeated,
     scatter,
     total,
     with_derivative_of,
@@ -57,15 +58,9 @@ def _added(
             np.maximum(along(counted.astype(np.int64)) - 1, 0) * accumulator.unit_roundoff * size
         )
 
-    certainly_plus, certainly_minus, certainly_nan = (
-        any_of(kind & ~others)
-        for kind, others in (
-            (a.plus, a.is_number | a.minus | a.nan),
-            (a.minus, a.is_number | a.plus | a.nan),
-            (a.nan, a.is_number | a.plus | a.minus),
-        )
-    )
-    low, high = (np.where(a.is_number, end, 0) for end in (a.low, a.high))
+    low, high = a.low, a.high
+    if not a.plain:
+        low, high = (np.where(a.is_number, end, 0) for end in (low, high))
     below, above = along(np.minimum(low, 0)), along(np.maximum(high, 0))
     # Rounding is monotone, so that no partial sum is above that of the terms above 0 alone.
     over = above + off_by(high > 0, above) > accumulator.max
@@ -74,15 +69,27 @@ def _added(
     low, high = along(low) - off, along(high) + off
     # Terms that are not below 0 have no sum below 0.
     low, high = np.where(below == 0, np.maximum(low, 0), low), np.where(above == 0, np.minimum(high, 0), high)
-    is_number = ~any_of(~a.is_number)
+    is_number = np.ones(np.shape(low), dtype=bool) if a.plain else ~any_of(~a.is_number)
     if not a.loose:  # what is beyond the range in every order, as all terms have one sign
         is_number &= ~((low > accumulator.max) & (below == 0)) & ~((high < -accumulator.max) & (above == 0))
-    plus, minus = any_of(a.plus) | over, any_of(a.minus) | under
-    kinds = (
-        plus & ~(certainly_minus | certainly_nan),
-        minus & ~(certainly_plus | certainly_nan),
-        any_of(a.nan) | (plus & minus),
-    )
+    kinds: tuple[Array, Array, Array] | None = None
+    if not a.plain:
+        certainly_plus, certainly_minus, certainly_nan = (
+            any_of(kind & ~others)
+            for kind, others in (
+                (a.plus, a.is_number | a.minus | a.nan),
+                (a.minus, a.is_number | a.plus | a.nan),
+                (a.nan, a.is_number | a.plus | a.minus),
+            )
+        )
+        plus, minus = any_of(a.plus) | over, any_of(a.minus) | under
+        kinds = (
+            plus & ~(certainly_minus | certainly_nan),
+            minus & ~(certainly_plus | certainly_nan),
+            any_of(a.nan) | (plus & minus),
+        )
+    elif np.any(over | under):
+        kinds = over, under, over & under
     value = np.asarray(along(a.value))
     value = np.where(np.abs(value) > accumulator.max, np.copysign(np.inf, value), value) / parts
     ends = np.where(is_number, low, np.inf) / parts, np.where(is_number, high, -np.inf) / parts
@@ -96,7 +103,7 @@ def _added(
 def _sum(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
     if isinstance(a.format, Integers):
         return _sum_of_integers(a, axis, keepdims)
-    along, accumulator = partial(np.sum, axis=axis, keepdims=keepdims), FORMATS[a.format.accumulator]
+    along, accumulator = partial(np.add.reduce, axis=axis, keepdims=keepdims), FORMATS[a.format.accumulator]
     same = accumulator.name == a.format.name
     reach = a.reach.along(axis, keepdims, summed=True) if same else None
     return in_any_order(_added(a, along, accumulator, reach), a.loose and same)
@@ -117,7 +124,7 @@ def _mean(a: Stepped) -> Stepped:
     # The sum is rounded, or not, and then divided, or multiplied by the rounded reciprocal of the count.
     accumulator = FORMATS[a.format.accumulator]
     units = 2 if accumulator.name == a.format.name else 3
-    return _added(a, np.sum, accumulator, units=units, parts=a.size)
+    return _added(a, partial(np.add.reduce, axis=None), accumulator, units=units, parts=a.size)
 
 
 def _scatter(a: Stepped, index: Any, shape: tuple[int, ...]) -> Stepped:
@@ -134,10 +141,10 @@ def _total(*terms: Any) -> Stepped:
     parts = alike(terms)
     home = parts[0]
     shape = np.broadcast_shapes(*(part.shape for part in parts))
-    stacked = _concatenate([part.each(np.broadcast_to, (1, *shape)) for part in parts])
+    stacked = _concatenate([part.each(repeated, (1, *shape)) for part in parts])
     reach = reduce(Reach.plus, [part.reach for part in parts])
     # Added in an open order, which may overflow where another does not.
-    return in_any_order(_added(stacked, partial(np.sum, axis=0), home.format, reach), True)
+    return in_any_order(_added(stacked, partial(np.add.reduce, axis=0), home.format, reach), True)
 
 
 def _product(*factors: Any) -> Stepped:
@@ -172,8 +179,8 @@ def _max(a: Stepped, axis: Any = None, keepdims: bool = False) -> Stepped:
 def _where(condition: Array, a: Any, b: Any) -> Stepped:
     a, b = alike([a, b])
     home = a
-    chosen = (np.where(condition, *pair) for pair in zip(a.arrays, b.arrays))
-    return Stepped.of(chosen, home.format, a.loose or b.loose)
+    chosen = [np.where(condition, *pair) for pair in zip(a.arrays, b.arrays)]
+    return Stepped.of(chosen, home.format, a.loose or b.loose, (a.plain and b.plain) or None)
 
 
 def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
@@ -181,7 +188,8 @@ def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Stepped:
     home = parts[0]
     groups = zip(*(part.arrays for part in parts))
     loose = any(part.loose for part in parts)
-    return Stepped.of((np.concatenate(list(group), axis=axis) for group in groups), home.format, loose)
+    plain = all(part.plain for part in parts)
+    return Stepped.of([np.concatenate(group, axis=axis) for group in groups], home.format, loose, plain)
 
 
 def _accumulated(a: Stepped, steps: Callable[[Stepped], Stepped]) -> Stepped:
@@ -220,8 +228,6 @@ Stepped.functions = {
     accumulated: _accumulated,
     with_derivative_of: lambda value, other: value,
     with_error_of: lambda value, other: other(),
-    **{
-        func: partial(_each, func)
-        for func in (np.broadcast_to, np.expand_dims, np.reshape, np.take_along_axis)
-    },
+    np.broadcast_to: partial(_each, repeated),
+    **{func: partial(_each, func) for func in (np.expand_dims, np.reshape, np.take_along_axis)},
 }

@@ -13,14 +13,14 @@ unchanged on plain arrays and on tracked ones (NEP 13 and NEP 18).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import dispatch, sums
-from .dispatch import Array, Numbers, compensated, number, product, scatter, total
+from .dispatch import Array, Numbers, compensated, number, product, repeated, scatter, total
 from .formats import FORMATS, Format
 from .partial_results import Reach
 
@@ -85,7 +85,7 @@ class Tracked(Numbers):
     def apply(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
         """The result of a ufunc with its bound, or NotImplemented where there is no rule for it."""
         rule = UFUNCS.get(ufunc)
-        return NotImplemented if rule is None else rule(*(self._operand(operand) for operand in operands))
+        return NotImplemented if rule is None else rule(*[self._operand(operand) for operand in operands])
 
     def _operand(self, operand: Any) -> Tracked:
         """Make an operand tracked: arrays are exact, a number is rounded to the format."""
@@ -93,10 +93,9 @@ class Tracked(Numbers):
             return operand
         if isinstance(operand, np.ndarray):
             return tracked(operand, self.format)
-        value = np.asarray(operand, dtype=self.value.dtype)
-        exact = self.format.holds(operand)
-        error = np.zeros_like(value) if exact else _rounding(np.abs(value), self.format)
-        return Tracked(value, error, np.zeros_like(value), Reach.of(np.abs(value)), self.format)
+        if type(operand) in (int, float) and operand:  # 0.0 and -0.0 are one key
+            return _constant(operand, self.value.dtype, self.format)
+        return _number(operand, self.value.dtype, self.format)
 
 
 def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
@@ -110,6 +109,16 @@ def tracked(array: npt.ArrayLike, format: Format) -> Tracked:
     exact = format.has(value)
     error = zeros if np.all(exact) else np.where(exact, zeros, _rounding(np.abs(value), format))
     return Tracked(value, error, zeros, Reach.of(np.abs(value)), format)
+
+
+def _number(operand: Any, dtype: Any, format: Format) -> Tracked:
+    """A number that is rounded to a format."""
+    value = np.asarray(operand, dtype=dtype)
+    error = np.zeros_like(value) if format.holds(operand) else _rounding(np.abs(value), format)
+    return Tracked(value, error, np.zeros_like(value), Reach.of(np.abs(value)), format)
+
+
+_constant = lru_cache(_number)
 
 
 def _total(*terms: Any) -> Tracked:
@@ -174,12 +183,24 @@ def _result(
     """
     size = np.abs(value)
     off = size + error
-    peak = np.maximum(peak, _finite(off, size))
-    total = error + (_rounding(off, format, units) if underflow else units * format.unit_roundoff * off)
+    positive = off > 0
+    if underflow:  # see `_rounding`
+        step = units * (format.unit_roundoff * off + format.smallest_subnormal)
+        total = error + np.where(positive, step, 0)
+    else:
+        total = error + units * format.unit_roundoff * off
     if np.any(exact):
         total = np.where(exact & format.has(value) & (size >= format.smallest_normal), 0, total)
-    reach = Reach.of(size, error) if reach is None else reach.joined(size, error)
-    return Tracked(value, np.where(np.isfinite(value), total, 0), peak, reach, format)
+    smallest = np.where(positive, off, 1)  # see `Reach`
+    if reach is not None:
+        size, smallest = reach.largest, np.minimum(reach.smallest, smallest)
+    if np.isfinite(off).all():
+        return Tracked(value, total, np.maximum(peak, off), Reach(size, smallest), format)
+    finite = np.isfinite(value)
+    peak = np.maximum(peak, _finite(off, np.abs(value)))
+    return Tracked(
+        value, np.where(finite, total, 0), peak, Reach(np.where(finite, size, 0), smallest), format
+    )
 
 
 def _quotient(numerator: Array, denominator: Array) -> Array:
@@ -393,8 +414,6 @@ Tracked.functions = {
     scatter: _scatter,
     dispatch.with_derivative_of: lambda value, other: value,
     dispatch.with_error_of: _with_error_of,
-    **{
-        func: partial(_each, func)
-        for func in (np.broadcast_to, np.expand_dims, np.reshape, np.take_along_axis)
-    },
+    np.broadcast_to: partial(_each, repeated),
+    **{func: partial(_each, func) for func in (np.expand_dims, np.reshape, np.take_along_axis)},
 }

@@ -7,6 +7,7 @@ the loss in `signatures`, unless the loss has a strategy of its own in `SPECIAL`
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from hypothesis.strategies import SearchStrategy
 
@@ -59,6 +60,7 @@ SPECIAL: dict[str, Callable[[Format, str], SearchStrategy[Case]]] = {
 }
 
 
+@cache
 def cases(loss: str, format: Format, reduction: str) -> SearchStrategy[Case]:
     """Valid cases of a loss.
 

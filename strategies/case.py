@@ -153,8 +153,8 @@ def tensor(value: Array, dtype: str) -> str:
     if value.size > MANY and _same_bits(value, np.broadcast_to(value.flat[0], value.shape)):
         return f"torch.full({value.shape}, {number(value.flat[0].item())}, dtype=torch.{dtype})"
     if value.size > LARGE and _same_bits(value, np.resize(value.flat[:PERIOD], value.shape)):
-        part = number(value.flat[:PERIOD].tolist())
-        return f"torch.tensor(np.resize({part}, {value.shape}), dtype=torch.{dtype})"
+        numbers = number(value.flat[:PERIOD].tolist())
+        return f"torch.tensor(np.resize({numbers}, {value.shape}), dtype=torch.{dtype})"
     part, times = _repeated(value)
     return f"torch.tensor({number(part.tolist())}, dtype=torch.{dtype})" + (
         f".repeat({', '.join(map(str, times))})" if part is not value else ""

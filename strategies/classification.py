@@ -12,6 +12,7 @@ from reference import Array, Format
 
 from .case import Case
 from .chunking import chunkings
+from .kept import FLAG, one_of, up_to
 from .labels import indices, label_sets, signs
 from .passed_options import build
 from .shapes import BATCHES, TAILS, Shape, class_counts, classified
@@ -34,11 +35,11 @@ POISONS = st.sampled_from((None, None, np.nan, np.inf, -np.inf))
 @st.composite
 def _labels(draw: st.DrawFn, shape: Shape, classes: int) -> tuple[Array, dict[str, Any]]:
     """Labels, and the ignore_index they use if not the default: inside or outside the class range."""
-    ignored = draw(st.sampled_from((None, -100, -1, 0, classes - 1, classes + 5)))
+    ignored = draw(one_of((None, -100, -1, 0, classes - 1, classes + 5)))
     if ignored is None:
         return draw(indices(shape, classes)), {}
     labels = draw(indices(shape, classes, extra=(ignored,)))
-    if draw(st.integers(0, 7)) == 7:  # a batch that is ignored as a whole
+    if draw(up_to(7)) == 7:  # a batch that is ignored as a whole
         labels = np.full(shape, ignored, dtype=np.int64)
     return labels, {"ignore_index": ignored}
 
@@ -46,7 +47,7 @@ def _labels(draw: st.DrawFn, shape: Shape, classes: int) -> tuple[Array, dict[st
 def _in_bytes(draw: st.DrawFn, labels: Array, input: Array) -> Array:
     """At times give labels as uint8, which torch takes for input of up to two dimensions."""
     fit = input.ndim <= 2 and bool(np.all((labels >= 0) & (labels < 256)))
-    return labels.astype(np.uint8) if draw(st.booleans()) and fit else labels
+    return labels.astype(np.uint8) if draw(FLAG) and fit else labels
 
 
 def _poisoned(draw: st.DrawFn, x: Array, axis: int, labels: Array, ignore_index: int = -100) -> Array:
@@ -77,7 +78,7 @@ def cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     labels, given = draw(_labels(shape[:axis] + shape[axis + 1 :], shape[axis]))
     poisoned = _poisoned(draw, x, axis, labels, **given)
     operands = {"input": poisoned, "target": _in_bytes(draw, labels, x), **given}
-    if draw(st.integers(0, 4)) >= 3:
+    if draw(up_to(4)) >= 3:
         operands = {"input": x, "target": draw(probabilities(format, shape))}
     options = {
         "weight": weights(format, (shape[axis],)),
@@ -95,7 +96,7 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     batch = draw(LINEAR_BATCHES)
     classes = draw(LINEAR_CLASSES)
     positions = draw(LINEAR_POSITIONS)
-    in_chunks = draw(st.integers(0, 4)) >= 3  # which torch does for labels without positions or smoothing
+    in_chunks = draw(up_to(4)) >= 3  # which torch does for labels without positions or smoothing
     if batch is None or in_chunks:
         positions = ()
     features = draw(FEWER_FEATURES if positions else FEATURES)
@@ -106,7 +107,7 @@ def linear_cross_entropy(draw: st.DrawFn, format: Format, reduction: str) -> Cas
     # With positions, a row of the input is behind many labels.
     poisoned = x if positions else _poisoned(draw, x, x.ndim - 1, labels, **given)
     operands: dict[str, Any] = {"input": poisoned, "linear_weight": a, "target": labels, **given}
-    if not in_chunks and draw(st.integers(0, 2)) == 2:
+    if not in_chunks and draw(up_to(2)) == 2:
         target = draw(probabilities(format, (*samples, classes, *positions)))
         operands = {"input": x, "linear_weight": a, "target": target}
     options: dict[str, Any] = {
@@ -158,7 +159,7 @@ def multilabel_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> C
 def multilabel_soft_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Logits and 0/1 targets of (N, C), and of the (C) and (N, D, C) that torch also takes."""
     rows = draw(_rows())
-    shape = draw(st.sampled_from((rows, rows, rows, rows, rows, rows, (2, 3, 4), (1, 1, 1))))
+    shape = draw(one_of((rows, rows, rows, rows, rows, rows, (2, 3, 4), (1, 1, 1))))
     operands = {"input": draw(reals(format, shape)), "target": draw(signs(shape, zero=True))}
     options: dict[str, Any] = {"weight": weights(format, shape[-1:])}
     return build(draw, "multilabel_soft_margin_loss", format, reduction, operands, options)

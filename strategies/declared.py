@@ -14,6 +14,7 @@ from reference import Array, Format
 from .arguments import Choice, Fit, Number, Signature, Tensor
 from .case import Case
 from .domains import Interval, Lengths, Members
+from .kept import one_of
 from .labels import indices, label_sets, members
 from .passed_options import build
 from .shapes import BATCHES, CLASSES, Shape, elementwise, pairs
@@ -41,9 +42,12 @@ def declared(draw: st.DrawFn, loss: str, format: Format, reduction: str) -> Case
         reduction: the value of ``reduction``.
     """
     forms = SIGNATURES[loss]
-    form = draw(st.sampled_from(forms))
+    form = draw(_forms_of(loss))
     shapes, sizes = _of_any_shape(draw, form) if form.any_shape else _in_layouts(draw, form)
-    drawn = {name: _tensor(format, tensor, shapes[name], sizes) for name, tensor in form.tensors.items()}
+    lengths = tuple(sizes.items())
+    drawn = {
+        name: _tensor(format, tensor, tuple(shapes[name]), lengths) for name, tensor in form.tensors.items()
+    }
     operands = {name: draw(drawn.pop(name)) for name in form.required}
     options: dict[str, Any] = {name: _option(option) for name, option in form.options.items()} | drawn
     for name, value in form.fixed.items():  # what the first form has is the default
@@ -53,6 +57,11 @@ def declared(draw: st.DrawFn, loss: str, format: Format, reduction: str) -> Case
             operands[name] = value
     del options["reduction"]
     return build(draw, loss, format, reduction, operands, options)
+
+
+@cache
+def _forms_of(loss: str) -> st.SearchStrategy[Signature]:
+    return st.sampled_from(SIGNATURES[loss])
 
 
 def _of_any_shape(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shape]], dict[str, int]]:
@@ -68,13 +77,13 @@ def _of_any_shape(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shap
 
 def _in_layouts(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shape]], dict[str, int]]:
     """Shapes of a form that has layouts, batched or not, and how long the axis of each letter is."""
-    layout = draw(st.sampled_from((*form.layouts[1:], *form.layouts)))
+    layout = draw(one_of((*form.layouts[1:], *form.layouts)))
     axes = {name: form.axes(name, layout).split() for name in form.tensors}
     sizes: dict[str, int] = {}
     for letter in sorted({letter for letters in axes.values() for letter in letters}):
         most = MOST // max(1, math.prod(sizes.values()))
         fitting = [length for length in LENGTHS.get(letter, FEATURES) if length <= most]
-        sizes[letter] = draw(st.sampled_from(fitting or [1]))
+        sizes[letter] = draw(one_of(tuple(fitting) or (1,)))
     return {name: [tuple(sizes[letter] for letter in letters)] for name, letters in axes.items()}, sizes
 
 
@@ -84,10 +93,12 @@ def _option(option: Number | Choice) -> st.SearchStrategy[Any]:
     return st.sampled_from(option.values or (option.default,))
 
 
+@cache
 def _tensor(
-    format: Format, tensor: Tensor, shapes: list[Shape], sizes: Mapping[str, int]
+    format: Format, tensor: Tensor, shapes: tuple[Shape, ...], lengths: tuple[tuple[str, int], ...]
 ) -> st.SearchStrategy[Any]:
     """Values of a tensor, or at times of the number that may stand for it. Shrinks to the simplest ones."""
+    sizes = dict(lengths)
     array = st.sampled_from(shapes).flatmap(lambda shape: _array(format, tensor, shape, sizes))
     if not tensor.or_number:
         return array

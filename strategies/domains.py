@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -42,7 +43,7 @@ class Interval:
         below = numbers < self.high if self.open_high else numbers <= self.high
         return np.asarray(above & below | (np.isnan(numbers) & self.nan))
 
-    @property
+    @cached_property
     def infinities(self) -> tuple[float, ...]:
         """The infinite members, and nan if it is a member."""
         ends = [end for end in (-math.inf, math.inf) if bool(self.holds(np.asarray(end)))]

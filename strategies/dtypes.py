@@ -17,12 +17,16 @@ from reference import FORMATS, Array, Format, promoted
 from .arguments import Tensor, indexes
 from .case import Case, is_real
 from .domains import Members
+from .kept import FLAG
 from .signatures import SIGNATURES, form_of
 from .values import reals
 
 INTEGER_DTYPES = ("int64", "uint8", "int32", "bool")
 # A set of arguments, a bit for each.
 SOME = st.integers(1, 2**6 - 1)
+# A dtype for each argument.
+SIX_INTEGERS = st.lists(st.sampled_from(INTEGER_DTYPES), min_size=6, max_size=6)
+SIX_FORMATS = st.lists(st.sampled_from(tuple(FORMATS)), min_size=6, max_size=6)
 COMPLEX = {"float32": np.complex64, "float64": np.complex128}
 
 
@@ -41,7 +45,7 @@ def with_integers(draw: st.DrawFn, cases: st.SearchStrategy[Case]) -> Case:
     """Cases some of whose tensors are integers or bools. Shrinks to one argument of zeros, in int64."""
     case = draw(cases)
     numbers = numbers_of(case)
-    chosen, dtypes = draw(SOME), draw(st.lists(st.sampled_from(INTEGER_DTYPES), min_size=6, max_size=6))
+    chosen, dtypes = draw(SOME), draw(SIX_INTEGERS)
     names = [name for name, array in case.arguments.items() if isinstance(array, np.ndarray)]
     wanted = [name for i, name in enumerate(names) if chosen >> i & 1] or names[:1]
     given: dict[str, Any] = {}
@@ -79,8 +83,8 @@ def with_formats(draw: st.DrawFn, cases: st.SearchStrategy[Case]) -> Case:
     """Cases of several floating-point formats. Shrinks to a first argument in float64."""
     case = draw(cases)
     numbers = {name: t for name, t in numbers_of(case).items() if is_real(case.arguments[name])}
-    chosen, full = draw(SOME), draw(st.booleans())
-    formats = draw(st.lists(st.sampled_from(tuple(FORMATS)), min_size=6, max_size=6))
+    chosen, full = draw(SOME), draw(FLAG)
+    formats = draw(SIX_FORMATS)
     given: dict[str, Array] = {}
     held = dict.fromkeys(numbers, case.format.name)
     for i, (name, declared) in enumerate(numbers.items()):

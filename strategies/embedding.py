@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reference import Array, Format
 
 from .case import Case, Distance
+from .kept import FLAG
 from .labels import signs
 from .passed_options import build
 from .shapes import vectors
@@ -90,7 +91,7 @@ def triplet_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case
         "margin": MARGINS,
         "p": NORMS,
         "eps": EPS,
-        "swap": st.booleans(),
+        "swap": FLAG,
     }
     return build(draw, "triplet_margin_loss", format, reduction, _triplet(draw, format), options)
 
@@ -101,7 +102,7 @@ def triplet_margin_with_distance_loss(draw: st.DrawFn, format: Format, reduction
     options: dict[str, Any] = {
         "distance_function": FUNCTIONS,
         "margin": MARGINS,
-        "swap": st.booleans(),
+        "swap": FLAG,
     }
     operands = _triplet(draw, format)
     return build(draw, "triplet_margin_with_distance_loss", format, reduction, operands, options)

@@ -14,6 +14,7 @@ from reference import Array
 
 from .arguments import Number, Signature, Tensor
 from .case import Case, is_real
+from .kept import one_of, up_to
 from .signatures import SIGNATURES
 
 PERIOD = 7
@@ -62,9 +63,9 @@ def with_infinities(draw: st.DrawFn, cases: st.SearchStrategy[Case], *, rarely: 
     """
     case = draw(cases)
     possible = endless(case)
-    if not possible or draw(st.integers(0, rarely)) < rarely:
+    if not possible or draw(up_to(rarely)) < rarely:
         return case
-    name = draw(st.sampled_from(sorted(possible)))
+    name = draw(one_of(tuple(sorted(possible))))
     x: Any = case.arguments[name]
     if not isinstance(x, np.ndarray):
         return case.replacing(**{name: draw(st.sampled_from(possible[name]))})

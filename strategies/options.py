@@ -14,12 +14,26 @@ from hypothesis import strategies as st
 from .arguments import Number, Tensor
 from .case import Case
 from .domains import Interval
+from .kept import FLAG, one_of, up_to
 from .signatures import form_of
 
 # Of a number that is declared as real; an integer is documented as an int.
 TYPES: tuple[Callable[[Any], Any], ...] = (int, bool, np.float64, np.float32, np.int64)
 OF_INTEGERS: tuple[Callable[[Any], Any], ...] = (np.int64, np.int32)
-BIT = st.booleans()
+
+
+def number_options(case: Case) -> dict[str, Number | Tensor]:
+    """The number options of a case, passed or not, and tensors for which it passes a number."""
+    return {
+        name: declared
+        for name, declared in form_of(case).arguments.items()
+        if isinstance(declared, Number)
+        or (
+            isinstance(declared, Tensor)
+            and declared.or_number
+            and not isinstance(case.arguments.get(name), np.ndarray)
+        )
+    }
 
 
 def retyped(case: Case) -> dict[str, list[Any]]:
@@ -29,14 +43,9 @@ def retyped(case: Case) -> dict[str, list[Any]]:
     its domain: few options have a default that an integer or a bool holds.
     """
     found: dict[str, list[Any]] = {}
-    for name, declared in form_of(case).arguments.items():
+    for name, declared in number_options(case).items():
         given = case.arguments.get(name)
-        if isinstance(declared, Number):
-            value = declared.default if given is None else given
-        elif isinstance(declared, Tensor) and declared.or_number and not isinstance(given, np.ndarray):
-            value = given
-        else:
-            continue
+        value: Any = declared.default if isinstance(declared, Number) and given is None else given
         whole = isinstance(declared, Number) and declared.integer
         domain = declared.domain
         others = []
@@ -45,7 +54,7 @@ def retyped(case: Case) -> dict[str, list[Any]]:
         types = OF_INTEGERS if whole else TYPES
         numbers = dict.fromkeys([value, *others])  # 1 and 1.0 are one key
         found[name] = [kind(x) for x in numbers for kind in types if _holds(kind, x)]
-    return {name: values for name, values in found.items() if values}
+    return found
 
 
 def _holds(kind: Callable[[Any], Any], number: float) -> bool:
@@ -71,11 +80,13 @@ def with_option_types(draw: st.DrawFn, cases: st.SearchStrategy[Case], *, rarely
         rarely: this many are left as they are for each that is not.
     """
     case = draw(cases)
-    possible = retyped(case)
-    if not possible or draw(st.integers(0, rarely)) < rarely:
+    if not number_options(case) or draw(up_to(rarely)) < rarely:
         return case
-    first = draw(st.sampled_from(sorted(possible)))
+    possible = retyped(case)
+    first = draw(one_of(tuple(sorted(possible))))
     chosen = {
-        name: draw(st.sampled_from(values)) for name, values in possible.items() if draw(BIT) or name == first
+        name: draw(st.sampled_from(values))
+        for name, values in possible.items()
+        if draw(FLAG) or name == first
     }
     return case.replacing(**chosen)

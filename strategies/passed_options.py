@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,6 +10,12 @@ from hypothesis import strategies as st
 from reference import Format
 
 from .case import Case
+from .kept import up_to
+
+
+@cache
+def _just(reduction: str) -> st.SearchStrategy[str]:
+    return st.just(reduction)
 
 
 def build(
@@ -29,8 +36,8 @@ def build(
         required: arguments that are always passed, in the order of the signature.
         options: a strategy for each optional argument.
     """
-    every = {**options, "reduction": st.just(reduction)}
-    passed = draw(st.integers(0, 2 ** len(every) - 1))  # one bit each; shrinks to none
+    every = {**options, "reduction": _just(reduction)}
+    passed = draw(up_to(2 ** len(every) - 1))  # one bit each; shrinks to none
     chosen = {
         name: draw(strategy)
         for bit, (name, strategy) in enumerate(every.items())

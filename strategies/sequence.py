@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reference import Array, Format
 
 from .case import Case
+from .kept import FLAG, one_of, up_to
 from .labels import dtypes
 from .passed_options import build
 from .values import choices, log_probabilities
@@ -22,6 +23,7 @@ LABELS = st.sampled_from((0, 1, 2, 3, 5))
 # What is large in one case of eight.
 LARGE = st.sampled_from((*[""] * 28, "frames", "sequences", "classes", "labels"))
 MANY = 70
+NO_BLANK = st.just(0)
 # As many numbers as Hypothesis draws for a case without giving it up.
 MOST = 1500
 
@@ -52,34 +54,34 @@ def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
         classes = MANY
     elif large == "labels":  # repeated ones need more frames, and their number has to fit 8 bits
         steps, batch, longest = 120, 1, MANY
-    unbatched = draw(st.integers(0, 4)) == 4
+    unbatched = draw(up_to(4)) == 4
     if unbatched:
         batch = 1
     if classes == 1:
         longest = 0
-    blank = draw(st.sampled_from((0, 0, classes - 1, classes // 2)))
+    blank = draw(one_of((0, 0, classes - 1, classes // 2)))
 
     labels = [label for label in range(classes) if label != blank]
     padded = draw(choices((batch, longest), labels or [0]))
     frames, lengths = draw(_lengths(batch, steps)), draw(_lengths(batch, longest))
-    concatenated = draw(st.booleans()) or unbatched
+    concatenated = draw(FLAG) or unbatched
     targets = np.concatenate([row[:n] for row, n in zip(padded, lengths)]) if concatenated else padded
     x = draw(log_probabilities(format, (steps, batch, classes)))
 
     kind = draw(dtypes())
-    as_tuple = draw(st.booleans())
+    as_tuple = draw(FLAG)
     operands: dict[str, Any] = {
         "log_probs": x[:, 0] if unbatched else x,
         "targets": targets.astype(draw(dtypes())),
         "input_lengths": tuple(frames.tolist()) if as_tuple else frames.astype(kind),
         "target_lengths": tuple(lengths.tolist()) if as_tuple else lengths.astype(kind),
     }
-    if unbatched and not as_tuple and draw(st.booleans()):
+    if unbatched and not as_tuple and draw(FLAG):
         operands["input_lengths"] = operands["input_lengths"].reshape(())
         operands["target_lengths"] = operands["target_lengths"].reshape(())
     if blank:
         operands["blank"] = blank
-    options: dict[str, Any] = {"zero_infinity": st.booleans()}
+    options: dict[str, Any] = {"zero_infinity": FLAG}
     if not blank:
-        options["blank"] = st.just(0)
+        options["blank"] = NO_BLANK
     return build(draw, "ctc_loss", format, reduction, operands, options)

@@ -20,7 +20,7 @@ from reference import Format
 from .arguments import ANY_SHAPE, Choice, Number, Signature, Tensor
 from .case import Case, made
 from .chunking import Chunking
-from .domains import Classes, Interval, Lengths, Members
+from .domains import Classes, Lengths, Members
 from .signatures import SIGNATURES
 
 
@@ -39,7 +39,7 @@ class Axis:
     others: Mapping[str, int]
 
     def layout(self, form: Signature) -> int | None:
-        """The layout of a form that is long along this axis, and batched; None if the form has no such axis."""
+        """The layout of a form that is long along this axis, and batched; None if it has no such axis."""
         if form.any_shape:
             return ANY_SHAPE.index("C") if self.letters == ELEMENTS else None
         letters = [

@@ -48,6 +48,13 @@ def wherever(mismatch: Mismatch, outcome: Stepped) -> Elements:
     return True
 
 
+def reaches_worst(elements: Elements, mismatch: Mismatch) -> bool:
+    """Whether the element that a mismatch is about is among some; without one, whether there are any."""
+    if mismatch.worst is None or mismatch.observed is None:
+        return bool(np.any(elements))
+    return bool(np.broadcast_to(elements, mismatch.observed.shape)[mismatch.worst.index])
+
+
 def where_it_does_not_stray(mismatch: Mismatch, outcome: Stepped) -> Elements:
     """Numbers, and what is infinite or nan although no step on its way overflows or vanishes."""
     strays = where_it_strays(mismatch, outcome)
@@ -82,7 +89,7 @@ class Computes:
         if mismatch.observed is None:
             return False
         about = np.broadcast_to(self.about(mismatch), mismatch.observed.shape)
-        if not (np.any(about) if mismatch.worst is None else about[mismatch.worst.index]):
+        if not reaches_worst(about, mismatch):
             return False  # a formula takes more time than a look
         formula = self.formulas.get(mismatch.loss.name, mismatch.loss.oracle)
         outcome = given_by(formula, mismatch, mismatch.loss.name in self.narrow)
@@ -93,7 +100,7 @@ class Computes:
             # The chain rule of the chain rule adds and multiplies in an order that is open: where one thing
             # that is not finite may come of it, any may.
             infinite = outcome.plus | outcome.minus | outcome.nan | _directions_overflow(mismatch)
-            if mismatch.argument == "along":
+            if mismatch.argument == "along" and not np.all(given):
                 gathered = gathered_along(formula, mismatch, mismatch.loss.name in self.narrow)
                 if gathered is not None:
                     given = given | gathered.gives(mismatch.observed)
@@ -298,7 +305,8 @@ _latest: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 KEPT = 16
 
 
-def _kept(key: tuple[Any, ...], holder: Any, compute: Callable[[], Any]) -> Any:
+def kept(key: tuple[Any, ...], holder: Any, compute: Callable[[], Any]) -> Any:
+    """What was computed before of a holder, which a key names by its identity; else what is computed now."""
     if key not in _latest:
         if len(_latest) >= KEPT:
             _latest.clear()
@@ -320,12 +328,7 @@ def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Step
     if not isinstance(mismatch, GradientMismatch):
         case = replace(mismatch.case, format=form)
         return _as_stepped(
-            _kept(
-                (id(case.arguments), id(mismatch.case), formula, narrow),
-                mismatch.case,
-                lambda: _value(formula, case),
-            ),
-            form,
+            kept((id(mismatch.case), formula, narrow), mismatch.case, lambda: _value(formula, case)), form
         )
     if mismatch.differentiation is None:
         return None
@@ -341,7 +344,7 @@ def given_by(formula: Formula, mismatch: Mismatch, narrow: bool = False) -> Step
         return expect_derivatives(other, example, names, twice=twice, numbers=stepped)
 
     key = (id(mismatch.differentiation), formula, narrow, twice, names)
-    expected = _kept(key, mismatch.differentiation, compute)
+    expected = kept(key, mismatch.differentiation, compute)
     found: Any = expected.derivative(mismatch.argument) if twice else expected.gradients[mismatch.argument]
     return _as_stepped(found, form)
 
@@ -368,7 +371,7 @@ def gathered_along(formula: Formula, mismatch: SecondMismatch, narrow: bool = Fa
         return expect_derivatives(other, example, names, numbers=stepped)
 
     key = ("along", id(mismatch.differentiation), formula, narrow, names)
-    gradients = _kept(key, mismatch.differentiation, compute).gradients
+    gradients = kept(key, mismatch.differentiation, compute).gradients
     shape, terms = mismatch.observed.shape, []
     for name in names:
         term = _as_stepped(gradients[name], form) * mismatch.tangents[name]

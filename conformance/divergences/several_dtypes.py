@@ -11,6 +11,7 @@ import numpy as np
 
 from reference import Stepped
 from reference.integers import INTEGERS, UNBOUNDED, Integers
+from strategies import Case
 
 from ..losses import LOSSES
 from ..mismatch import GradientMismatch, Mismatch
@@ -35,6 +36,8 @@ from .outcomes import (
     Outcome,
     Raises,
     given_by,
+    kept,
+    reaches_worst,
 )
 from .torch_formulas import binary as by_torch
 from .witnesses import gradient, value
@@ -109,11 +112,19 @@ def cut_margin(mismatch: Mismatch) -> bool:
 
 def _of_one_type(mismatch: Mismatch) -> Mismatch:
     """The same numbers, as of a call whose arguments all have the type of the result."""
+
+    def of_one_type(case: Case) -> Case:
+        # The same object each time, of which is kept what formulas give.
+        same: Case = kept(("of one type", id(case)), case, lambda: replace(case, dtypes={}))
+        return same
+
     if isinstance(mismatch, GradientMismatch) and mismatch.differentiation:
         example = mismatch.differentiation
-        same = replace(example, case=replace(example.case, dtypes={}))
+        same = kept(
+            ("of one type", id(example)), example, lambda: replace(example, case=of_one_type(example.case))
+        )
         mismatch = replace(mismatch, differentiation=same)
-    return replace(mismatch, case=replace(mismatch.case, dtypes={}))
+    return replace(mismatch, case=of_one_type(mismatch.case))
 
 
 @dataclass(frozen=True)
@@ -127,16 +138,20 @@ class OnRecord:
     records: tuple[Divergence, ...]
 
     def explains(self, mismatch: Mismatch) -> Elements:
-        """Which elements any of the records explains."""
+        """Which elements any of the records explains, as far as one explains the worst."""
         found: Elements = False
+        same: Mismatch | None = None  # one for all records, which then share what they compute of it
         for record in self.records:
             about = mismatch.loss.name in record.losses and mismatch.of in record.of and not record.ways
             form = mismatch.case.format.name in record.formats
             if about and form and record.current and record.concerns(mismatch.device):
                 explained = np.asarray(record.instead.explains(mismatch))
                 if np.any(explained):
-                    explained = explained & np.asarray(record.instead.explains(_of_one_type(mismatch)))
+                    same = same or _of_one_type(mismatch)
+                    explained = explained & np.asarray(record.instead.explains(same))
                 found = np.asarray(found | explained)
+                if reaches_worst(found, mismatch):
+                    break
         return found
 
 
@@ -155,7 +170,9 @@ class ButNot:
     def explains(self, mismatch: Mismatch) -> Elements:
         """Which elements only the one explains."""
         found = self.outcome.explains(mismatch)
-        return np.asarray(found & ~np.asarray(self.other.explains(mismatch))) if np.any(found) else found
+        if not reaches_worst(found, mismatch):
+            return False  # whatever else is explained: another formula takes more time than a look
+        return np.asarray(found & ~np.asarray(self.other.explains(mismatch)))
 
 
 @dataclass(frozen=True)
