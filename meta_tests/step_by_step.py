@@ -102,6 +102,13 @@ def _numbers(operand: Any) -> Any:
     return operand.value if isinstance(operand, Tracked) else operand
 
 
+def _one_by_one(terms: Array, accumulator: Format) -> Array:
+    """The sum along the first axis, in the order of the terms, of which there is one at least."""
+    if accumulator.name == "bfloat16":  # NumPy has none
+        return np.asarray(reduce(lambda x, y: accumulator.nearest(x + y), terms))
+    return np.asarray(np.add.accumulate(terms.astype(accumulator.name))[-1])  # np.sum adds in its own order
+
+
 def _accumulated(a: Rounded, axis: Any = None) -> Array:
     """The sum along axes in the accumulator's format: in any order, one by one or pair by pair."""
     axes = range(a.ndim) if axis is None else np.atleast_1d(axis)
@@ -112,7 +119,7 @@ def _accumulated(a: Rounded, axis: Any = None) -> Array:
     if terms.shape[-1] == 0:
         return np.sum(terms, axis=-1)
     if a.rng.integers(2):
-        return np.asarray(reduce(lambda x, y: accumulator.nearest(x + y), np.moveaxis(terms, -1, 0)))
+        return _one_by_one(np.moveaxis(terms, -1, 0), accumulator)
     while terms.shape[-1] > 1:
         pairs = terms.shape[-1] // 2
         added = accumulator.nearest(terms[..., :pairs] + terms[..., pairs : 2 * pairs])
@@ -154,6 +161,10 @@ def _product(*factors: Any) -> Any:
 
 def _scatter(a: Rounded, index: Any, shape: tuple[int, ...]) -> Rounded:
     accumulator = FORMATS[a.format.accumulator]
+    if accumulator.name != "bfloat16":
+        accumulated = np.zeros(shape, dtype=accumulator.name)
+        np.add.at(accumulated, index, a.value.astype(accumulator.name))  # one by one
+        return a.rounded(accumulated)
     accumulated = np.zeros(shape, dtype=object)
     np.frompyfunc(lambda x, y: accumulator.nearest(x + y), 2, 1).at(
         accumulated, index, a.value.astype(object)
