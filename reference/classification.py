@@ -5,6 +5,7 @@ The class axis is the last one of unbatched input (C) and axis 1 of batched inpu
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -220,7 +221,7 @@ def linear_cross_entropy(
     require(a.ndim == 2 or x.ndim == 2, "a linear_weight of more than 2 dimensions needs batched input")
     require(a.shape[-1] == x.shape[-1], f"input {x.shape} and linear_weight {a.shape} must agree on F")
     require(b is None or b.shape == a.shape[:-1], f"linear_bias must have shape {a.shape[:-1]}")
-    rows, columns = (np.reshape(array, (-1, array.shape[-1])) for array in (x, a))
+    rows, columns = (np.reshape(m, (math.prod(m.shape[:-1]), m.shape[-1])) for m in (x, a))
     logits = np.reshape(inner_products(rows, columns), x.shape[:-1] + a.shape[:-1])
     if b is not None:
         logits = logits + b

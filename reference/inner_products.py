@@ -77,7 +77,8 @@ def _tracked(x: Tracked, a: Tracked) -> Tracked:
         sums *= 1 + 2 * terms * np.finfo(np.float64).eps
         return sums
 
-    value = np.inner(x.value, a.value)
+    # Extended precision has no fast routine for rows that do not lie in a piece.
+    value = np.inner(np.ascontiguousarray(x.value), np.ascontiguousarray(a.value))
     values, reached = [np.abs(x.value), np.abs(a.value)], [_size(x), _size(a)]
     products = summed(*values)
     error = np.zeros(value.shape)
