@@ -5,6 +5,7 @@ The class axis is the last one of unbatched input (C) and axis 1 of batched inpu
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from .binary import log_sigmoid
 from .dispatch import Array, constant, number, product, total, with_pull
+from .inner_products import inner_products
 from .reduction import check, expected, reduce, weighed
 from .slopes import where_it_contributes
 from .validation import broadcastable, index, integers, option, optional_real, real, require, same_shape
@@ -219,9 +221,8 @@ def linear_cross_entropy(
     require(a.ndim == 2 or x.ndim == 2, "a linear_weight of more than 2 dimensions needs batched input")
     require(a.shape[-1] == x.shape[-1], f"input {x.shape} and linear_weight {a.shape} must agree on F")
     require(b is None or b.shape == a.shape[:-1], f"linear_bias must have shape {a.shape[:-1]}")
-    if x.ndim == 2:
-        x = np.reshape(x, (x.shape[0],) + (1,) * (a.ndim - 1) + x.shape[1:])
-    logits = np.sum(x * a, axis=-1)
+    rows, columns = (np.reshape(m, (math.prod(m.shape[:-1]), m.shape[-1])) for m in (x, a))
+    logits = np.reshape(inner_products(rows, columns), x.shape[:-1] + a.shape[:-1])
     if b is not None:
         logits = logits + b
     if real("target", target).shape == logits.shape:
@@ -304,8 +305,12 @@ def multilabel_margin_loss(input: npt.ArrayLike, target: npt.ArrayLike, reductio
     require(bool(np.all((y >= -1) & (y < classes))), f"target must lie in [0, {classes}) or be -1")
     listed = np.logical_and.accumulate(y >= 0, axis=-1)  # up to the first -1
     labels = np.where(listed, y, 0)
-    one_hot = np.expand_dims(labels, -1) == np.arange(classes)
-    is_label = np.any(one_hot & np.expand_dims(listed, -1), axis=-2)
+    is_label = np.zeros((*listed.shape[:-1], classes), dtype=bool)
+    *samples, positions = np.nonzero(listed)
+    is_label[(*samples, labels[(*samples, positions)])] = True
+    # As few rows of pairs as the sample with most labels needs.
+    most = int(np.max(np.count_nonzero(listed, axis=-1), initial=0))
+    listed, labels = listed[..., :most], labels[..., :most]
     # Taken once for each pair, so that the derivative, too, is one sum over all pairs.
     pairs = np.repeat(labels, classes, axis=-1)
     at_labels = np.reshape(np.take_along_axis(x, pairs, axis=-1), (*labels.shape, classes))
