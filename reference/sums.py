@@ -86,8 +86,8 @@ def probable(rows: Array, errors: Array, format: Format) -> Array:
     While partial sums have a spacing q, a term x moves them by x rounded to a multiple of q. What x loses is
     known: all of it if x is below q / 2, and always the same if terms are equal. These losses are added up,
     each stretch of the terms by itself, at the largest of all spacings that partial sums may have by then.
-    Around this mean, m roundings within q / 2 are taken as independent: by Hoeffding's inequality they come to
-    at most DEVIATIONS sqrt(m) q / 2.
+    Around this mean, m roundings within q / 2 are taken as independent: by Hoeffding's inequality they come
+    to at most DEVIATIONS sqrt(m) q / 2.
 
     This holds for terms added one by one in their order, in reverse, or in any order that has nothing to do
     with their sizes, and for blocks and pairs of them, whose partial sums are smaller.
