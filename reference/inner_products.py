@@ -10,7 +10,8 @@ from .derivative import Variable
 from .formats import FORMATS
 from .partial_results import Reach
 from .slopes import innermost
-from .tracked import Tracked, _result, _sum_rounding
+from .sums import worst_case
+from .tracked import Tracked, _result
 
 # Fewer products of numbers than this are made one by one, with what is known of each.
 MANY = 2**20
@@ -91,7 +92,7 @@ def _tracked(x: Tracked, a: Tracked) -> Tracked:
     if not all(map(np.all, filled)):
         count = np.rint(np.inner(*(array.astype(np.float64) for array in filled)))
     error += form.unit_roundoff * (products + error) + count * form.smallest_subnormal
-    error += _sum_rounding(count, products + error, form)
+    error += worst_case(count, products + error, form)
     error = np.where(np.isnan(error), np.inf, error)
 
     largest = summed(np.maximum(x.reach.largest, 1), np.maximum(a.reach.largest, 1))
