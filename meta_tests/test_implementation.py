@@ -112,7 +112,7 @@ def test_the_example_of_the_readme_passes_and_says_what_is_not_tested(tmp_path: 
     assert untested
     assert not counts_in(run.stdout, "second_derivative")[0]
     ran = set(re.findall(r"^(\w+): \d+ examples in", run.stdout, re.MULTILINE))
-    assert ran == {"corner", "gradient", "law", "other_dtypes", "value", "way"}
+    assert ran == {"corner", "gradient", "law", "other_dtypes", "size", "value", "way"}
     assert re.search(r"^way: \d+ examples in \d+ cells of \d+ ways$", run.stdout, re.MULTILINE)
     assert not re.search(r"conformance/test_(completeness|support|invalid|worked|divergences)", run.stdout)
 
@@ -267,7 +267,7 @@ DIVERGENCES = [
 FIXED = """
 from conformance.divergences import Divergence
 from conformance.divergences.outcomes import Gives
-from conformance.divergences.record import Witness
+from conformance.divergences.divergence import Witness
 
 made_up = Witness("l1_loss", "1.0", gives=2.0, truth=1.0)
 nothing = Gives((2.0,), where=lambda mismatch: False)

@@ -18,7 +18,7 @@ from .test_loading import one_error
 HEAD = """
 from conformance.divergences import Divergence
 from conformance.divergences.outcomes import Computes
-from conformance.divergences.record import Witness
+from conformance.divergences.divergence import Witness
 
 """
 WITNESS: dict[str, Any] = {"loss": "l1_loss", "code": "x = 1.0\nx", "gives": 2.0, "truth": 1.0}
@@ -151,7 +151,7 @@ def test_a_bad_registry_ends_in_one_line(
     assert words in message
 
 
-WITNESSES = "write witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.record"
+WITNESSES = "write witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.divergence"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ FORMER = {
     "covers": "instead, such as Computes({'l1_loss': formula}) of conformance.divergences.outcomes",
 } | dict.fromkeys(
     ("loss", "witness", "gives", "truth"),
-    "witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.record.Witness",
+    "witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.divergence.Witness",
 )
 FORMER_FIELD = re.compile(rf"Divergence\b.*'({'|'.join(FORMER)})'")
 
