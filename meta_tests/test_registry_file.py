@@ -151,7 +151,9 @@ def test_a_bad_registry_ends_in_one_line(
     assert words in message
 
 
-WITNESSES = "write witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.divergence"
+WITNESSES = (
+    "write witnesses=(Witness(loss, code, gives, truth),), a tuple of conformance.divergences.divergence"
+)
 
 
 @pytest.mark.parametrize(

@@ -365,26 +365,6 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     return _result(value, error, peak, a.format, underflow=False, reach=reach)
 
 
-def _with_error_of(value: Tracked, other: Callable[[], Tracked]) -> Tracked:
-    off = other()
-    error = off.error + np.abs(off.value - value.value)  # the two differ by what the oracle rounds
-    error = np.where(np.isfinite(value.value), np.where(np.isnan(error), value.error, error), 0)
-    return Tracked(value.value, error, np.maximum(value.peak, off.peak), off.reach, value.format)
-
-
-def _where(condition: Array, a: Any, b: Any) -> Tracked:
-    home = a if isinstance(a, Tracked) else b
-    a, b = home._operand(a), home._operand(b)
-    return Tracked.of((np.where(condition, *pair) for pair in zip(a.arrays, b.arrays)), home.format)
-
-
-def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Tracked:
-    home = next(array for array in arrays if isinstance(array, Tracked))
-    parts = [home._operand(array) for array in arrays]
-    groups = zip(*(part.arrays for part in parts))
-    return Tracked.of((np.concatenate(list(group), axis=axis) for group in groups), home.format)
-
-
 UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {
     np.add: _add,
     np.subtract: _subtract,
@@ -406,14 +386,11 @@ Tracked.functions = {
     np.sum: _sum,
     np.mean: _mean,
     np.max: _max,
-    np.where: _where,
-    np.concatenate: _concatenate,
     number: lambda value, like: like._operand(value),
     total: _total,
     product: lambda *factors: in_any_order(reduce(np.multiply, factors)),
     scatter: _scatter,
     dispatch.with_derivative_of: lambda value, other: value,
-    dispatch.with_error_of: _with_error_of,
     np.broadcast_to: partial(_each, repeated),
     **{func: partial(_each, func) for func in (np.expand_dims, np.reshape, np.take_along_axis)},
 }

@@ -9,7 +9,7 @@ from .coordinates import coordinates
 DRAWN = {"value": 330, "gradient": 460, "second_derivative": 390, "law": 95, "way": 30}
 # Those of other tests do not grow with the examples.
 FIXED = {
-    "capability": 15_000, "dangerous_calls": 3_500, "derived_calls": 120,
+    "size": 1_500, "capability": 15_000, "dangerous_calls": 3_500, "derived_calls": 120,
     "invalid_calls_by_way": 300, "ctc_of_section_1_18": 180,
     "witness_still_diverges": 18, "constructor_argument": 10, "corner": 9, "cpu_support": 9,
 }  # fmt: skip
