@@ -56,11 +56,12 @@ class Rounded(Tracked):
         return self.rounded(self._elementary(ufunc, values) if ufunc in ULPS else ufunc(*values))
 
     def _operand(self, operand: Any) -> Rounded:
-        """Make an operand rounded: arrays are exact, a number is rounded to the format."""
+        """Make an operand rounded: arrays are exact, a number is rounded to the format if it is in range."""
         if isinstance(operand, Rounded):
             return operand
-        exact = isinstance(operand, np.ndarray)
-        return type(self)(operand if exact else self.format.nearest(operand), self.format, self.rng)
+        exact = isinstance(operand, np.ndarray) or self.format.max < abs(operand) < np.inf
+        value = np.asarray(operand) if exact else self.format.nearest(operand)
+        return type(self)(value, self.format, self.rng)
 
     def _elementary(self, ufunc: np.ufunc, operands: list[Array]) -> Array:
         """An elementary function, some ulps off, though not beyond zero."""
@@ -103,7 +104,7 @@ def _numbers(operand: Any) -> Any:
 
 
 def _one_by_one(terms: Array, accumulator: Format) -> Array:
-    """The sum along the first axis, in the order of the terms, of which there is one at least."""
+    """The sum of one or more terms along the first axis, in their order."""
     if accumulator.name == "bfloat16":  # NumPy has none
         return np.asarray(reduce(lambda x, y: accumulator.nearest(x + y), terms))
     return np.asarray(np.add.accumulate(terms.astype(accumulator.name))[-1])  # np.sum adds in its own order

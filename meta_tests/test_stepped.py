@@ -217,3 +217,10 @@ def test_ranges_of_ordinary_numbers_are_about_as_wide_as_the_bound(
     bound = formula(*(tracked(array, form) for array in arrays))
     assert not np.any(found.plus | found.minus | found.nan | found.strayed)
     assert np.all(found.high - found.low <= 4 * bound.error)
+
+
+def test_a_count_beyond_the_range_of_half_precision_is_no_infinity() -> None:
+    sums = stepped(np.array([6e4, INF]), HALF)
+    assert np.all((sums / 65_522).gives(HALF.nearest(np.array([6e4 / 65_522, INF]))))
+    assert not np.any((sums / 65_522).nan)
+    assert np.all((sums / INF).gives(np.array([0.0, NAN])))

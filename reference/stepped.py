@@ -14,6 +14,7 @@ Source: IEEE 754-2019, sections 6.1 to 6.3 and 7; interval arithmetic as in IEEE
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
 from typing import Any, ClassVar
@@ -166,7 +167,7 @@ class Stepped(Numbers):
         if type(operand) in (int, float) and operand:  # 0.0 and -0.0 are one key
             return _constant(operand, self.format)
         exact = isinstance(operand, np.ndarray)
-        return stepped(operand if exact else self.format.nearest(operand), self.format)
+        return stepped(operand if exact else scalar(operand, self.format), self.format)
 
     def in_format(self, format: Format) -> Stepped:
         """The same numbers in another format, rounded where that does not have them."""
@@ -189,9 +190,20 @@ def stepped(array: npt.ArrayLike, format: Format) -> Stepped:
     return Stepped(value, ends, kinds, nothing, Reach.of(np.abs(value)), format)
 
 
+def scalar(number: float, format: Format) -> Array:
+    """A Python number as a step takes it: rounded to the format, or as it is beyond the format's range.
+
+    Source: torch's kernels take scalars in the type in which they compute, float32 for half precision
+    (at::opmath_type). So a count of 65,520 is no infinity in float16.
+    """
+    nearest = format.nearest(number)
+    beyond = math.isfinite(number) and not np.all(np.isfinite(nearest))
+    return np.asarray(number, dtype=format.wide) if beyond else nearest
+
+
 @lru_cache
 def _constant(number: float, format: Format) -> Stepped:
-    return stepped(format.nearest(number), format)
+    return stepped(scalar(number, format), format)
 
 
 def alike(operands: Sequence[Any], *, fractional: bool = False) -> list[Stepped]:

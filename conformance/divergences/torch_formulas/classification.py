@@ -9,7 +9,7 @@ import numpy as np
 
 from reference import Array
 from reference.binary import log_sigmoid
-from reference.dispatch import accumulated, constant, total, with_partials, with_pull
+from reference.dispatch import accumulated, constant, number, total, with_partials, with_pull
 from reference.reduction import reduce
 
 
@@ -49,12 +49,14 @@ def nll_loss(
     kept = target != ignore_index
     labels = np.where(kept, target, 0).astype(np.int64)
     loss = -at_labels(input, labels, axis)
-    weights: Any = kept.astype(np.float64)
+    # Without weights the count of labels is a number of the input's type, infinite from 65,520 on in float16.
+    total_weight: Any = number(np.count_nonzero(kept), input)
     if weight is not None:
         weights = np.where(kept, weight[labels], 0.0)
+        total_weight = np.sum(weights)
         loss = weights * loss
     loss = np.where(kept, loss, 0.0)
-    return np.sum(loss) / np.sum(weights) if reduction == "mean" else reduce(loss, reduction)
+    return np.sum(loss) / total_weight if reduction == "mean" else reduce(loss, reduction)
 
 
 def cross_entropy(
