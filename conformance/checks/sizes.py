@@ -67,12 +67,12 @@ def planned(cell: SizeCell, base_seed: int, more: int = 0) -> Iterator[tuple[Siz
     others = tuple(int(size) for size in np.exp(rng.uniform(4, np.log(axis.sizes[-1]), more)))
     for i, case in enumerate(sized(cell.loss.name, cell.axis, seed, sizes)):
         yield case, reductions[(i + turn) % len(reductions)]
-    for i, case in enumerate(sized(cell.loss.name, cell.axis, seed + len(sizes), others) if more else ()):
+    for i, case in enumerate(sized(cell.loss.name, cell.axis, seed + len(sizes), others)):
         yield case, reductions[i % len(reductions)]
 
 
 def check_size(cell: SizeCell, case: Sized, reduction: str, tally: Tally) -> None:
-    """Check the value and the gradients of a case; one that fails is told at the smallest size that does.
+    """Check the value and the gradients of a case. A failure reports the smallest size that fails.
 
     Raises:
         pytest.fail.Exception: torch differs from the oracle, and no record explains it.
@@ -90,8 +90,11 @@ def check_size(cell: SizeCell, case: Sized, reduction: str, tally: Tally) -> Non
     with tally.counting():
         failed = _failure(lambda: check(case.size, tally))
         if failed:
-            size, told = _smallest(lambda size: _failure(lambda: check(size, Tally())), case.size, failed)
-            raise pytest.fail.Exception(f"{told}\n\n{_range(cell, size)}", pytrace=False) from None
+            found = _smallest(lambda size: _failure(lambda: check(size, Tally())), case.size, failed)
+            passes, size, told = found
+            conforms = f", and conforms at {passes:,}" if passes else ""
+            where = f"{cell.loss.name} fails at {size:,} {cell.axis}{conforms}."
+            raise pytest.fail.Exception(f"{told}\n\n{where}", pytrace=False) from None
     tally.finish_example()
 
 
@@ -104,8 +107,17 @@ def _failure(check: Callable[[], None]) -> str:
     return ""
 
 
-def _smallest(failure: Callable[[int], str], size: int, told: str) -> tuple[int, str]:
-    """The smallest size that fails, by bisection, and how; or that of which it is known when time is up."""
+def _smallest(failure: Callable[[int], str], size: int, told: str) -> tuple[int, int, str]:
+    """Bisect for the smallest size that fails, for `SECONDS` at most.
+
+    Args:
+        failure: how a size fails; empty if it passes.
+        size: one that fails.
+        told: how it does.
+
+    Returns:
+        The largest size that was seen to pass, or 0; the smallest one that was seen to fail; how it does.
+    """
     passes, until = 0, time.monotonic() + SECONDS
     while size - passes > 1 and time.monotonic() < until:
         middle = (passes + size) // 2
@@ -114,9 +126,4 @@ def _smallest(failure: Callable[[int], str], size: int, told: str) -> tuple[int,
             size, told = middle, found
         else:
             passes = middle
-    return size, told
-
-
-def _range(cell: SizeCell, size: int) -> str:
-    """From which size on a cell fails, in words."""
-    return f"It fails from {size:,} {cell.axis} on; fewer conform."
+    return passes, size, told
