@@ -1,4 +1,4 @@
-"""Products of matrices: what is known of them at once is what is known of them number by number."""
+"""Inner products by matrix multiplication have the values and bounds of those made number by number."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_bounds_are_those_of_number_by_number(
     for name, together in everything(arrays).items():
         expected = one_by_one[name]
         assert np.all(np.abs(together.value - expected.value) <= 1e-3 * expected.error), name
-        # What may vanish in some order is told by rows, not by numbers.
+        # By rows, the smallest partial product is a lower bound for each number's own.
         spacing = form.smallest_subnormal
         np.testing.assert_allclose(together.error, expected.error, 1e-9, spacing, err_msg=name)
         assert np.all(together.peak >= expected.peak * (1 - 1e-9)), name

@@ -6,7 +6,7 @@ arrays they return the value together with a bound on its rounding error; with `
 computation in a format may give, inf and nan included.
 """
 
-from . import stepped_elementwise, stepped_sums, tracked_selection  # noqa: F401  # rules of numbers
+from . import stepped_elementwise, stepped_sums, tracked_selection  # noqa: F401  # register rules
 from .binary import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

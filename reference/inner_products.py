@@ -11,9 +11,9 @@ from .formats import FORMATS
 from .partial_results import Reach
 from .slopes import innermost
 from .sums import worst_case
-from .tracked import Tracked, _result
+from .tracked import Tracked, rounded
 
-# Fewer products of numbers than this are made one by one, with what is known of each.
+# From this many products of numbers on, matrix multiplication takes their place.
 MANY = 2**20
 
 
@@ -102,7 +102,7 @@ def _tracked(x: Tracked, a: Tracked) -> Tracked:
     peak = np.maximum(peak, _outer(np.multiply, np.max, reached[0], reached[1], 0))
     if form.accumulator == form.name:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, form)
-    return _result(value, error, peak, form, underflow=False, reach=reach)
+    return rounded(value, error, peak, form, underflow=False, reach=reach)
 
 
 def _outer(joined: np.ufunc, along: Any, x: Any, a: Any, initial: float) -> Any:

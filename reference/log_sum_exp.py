@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dispatch import constant, highest, total, with_partials
-from .tracked import ULPS, Tracked, _result
+from .tracked import ULPS, Tracked, rounded
 
 
 def log_sum_exp(*terms: Any) -> Any:
@@ -80,7 +80,7 @@ def _tracked(*terms: Any) -> Tracked:
     size = np.abs(logarithm).astype(np.float64) + error + doubt
     error = error + 2 * ULPS[np.log] * (unit * size + form.smallest_subnormal)
     peak = reduce(np.maximum, [part.peak for part in parts])
-    result = _result(logarithm + shift, error, peak, form, underflow=False)
+    result = rounded(logarithm + shift, error, peak, form, underflow=False)
     if not np.all(some):
         result = Tracked.functions[np.where](some, result, -np.inf)
     return result

@@ -159,7 +159,7 @@ def _rounding(size: Array, format: Format, units: float = 1) -> Array:
     return np.where(size > 0, step, 0)
 
 
-def _result(
+def rounded(
     value: Array,
     error: Array,
     peak: Array,
@@ -214,7 +214,7 @@ def _add(a: Tracked, b: Tracked) -> Tracked:
     peak, reach = np.maximum(a.peak, b.peak), a.reach.plus(b.reach)
     value, error = a.value + b.value, a.error + b.error
     exact = sums.is_sum(value, error, a.value, b.value)
-    return _result(value, error, peak, a.format, underflow=False, reach=reach, exact=exact)
+    return rounded(value, error, peak, a.format, underflow=False, reach=reach, exact=exact)
 
 
 def _subtract(a: Tracked, b: Tracked) -> Tracked:
@@ -225,7 +225,7 @@ def _multiply(a: Tracked, b: Tracked) -> Tracked:
     value = a.value * b.value
     error = np.abs(a.value) * b.error + np.abs(b.value) * a.error + a.error * b.error
     reach, exact = a.reach.times(b.reach), sums.is_product(value, error, a.value, b.value, a.format)
-    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach, exact=exact)
+    return rounded(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach, exact=exact)
 
 
 def _divide(a: Tracked, b: Tracked) -> Tracked:
@@ -233,7 +233,7 @@ def _divide(a: Tracked, b: Tracked) -> Tracked:
     least = np.abs(b.value) - b.error
     error = _quotient(a.error + np.abs(value) * b.error, least)
     reach = a.reach.over(least, np.abs(b.value) + b.error)
-    return _result(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
+    return rounded(value, error, np.maximum(a.peak, b.peak), a.format, reach=reach)
 
 
 def _negative(a: Tracked) -> Tracked:
@@ -249,7 +249,7 @@ def _sqrt(a: Tracked) -> Tracked:
     # sqrt(x) - sqrt(x - e) = e / (sqrt(x) + sqrt(x - e)), the larger of the two sides.
     slope = value + np.sqrt(np.maximum(a.value - a.error, 0))
     error = np.where(a.value > 0, _quotient(a.error, slope), np.sqrt(a.error))
-    return _result(value, error, a.peak, a.format)
+    return rounded(value, error, a.peak, a.format)
 
 
 def _exp(a: Tracked) -> Tracked:
@@ -260,7 +260,7 @@ def _exp(a: Tracked) -> Tracked:
     # exp is never 0, though it is rounded to 0; beyond the wide type's range it overflows any format.
     error = np.where(finite, np.maximum(error, a.format.smallest_subnormal), error)
     peak = np.where(finite & np.isinf(value), np.inf, a.peak)
-    return _result(value, error, peak, a.format, units=2 * ULPS[np.exp])
+    return rounded(value, error, peak, a.format, units=2 * ULPS[np.exp])
 
 
 def _log(ufunc: np.ufunc, offset: float, a: Tracked) -> Tracked:
@@ -286,12 +286,12 @@ def _power(a: Tracked, b: Tracked) -> Tracked:
 
 def _function(ufunc: np.ufunc, value: Array, error: Array, a: Tracked) -> Tracked:
     """Round the result of an elementary function of `a`; one ulp is at most two unit roundoffs."""
-    return _result(value, error, a.peak, a.format, units=2 * ULPS[ufunc])
+    return rounded(value, error, a.peak, a.format, units=2 * ULPS[ufunc])
 
 
 def _hypot(a: Tracked, b: Tracked) -> Tracked:
     value, peak = np.hypot(a.value, b.value), np.maximum(a.peak, b.peak)
-    return _result(value, a.error + b.error, peak, a.format, 2 * ULPS[np.hypot])  # its slopes are at most 1
+    return rounded(value, a.error + b.error, peak, a.format, 2 * ULPS[np.hypot])  # its slopes are at most 1
 
 
 def _maximum(a: Tracked, b: Tracked) -> Tracked:
@@ -322,7 +322,7 @@ def _sum(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
     reach = a.reach.along(axis, keepdims, summed=True).joined(np.abs(value), error)
     if a.format.accumulator == a.format.name:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
-    return _result(value, error, peak, a.format, underflow=False, reach=reach, exact=error == 0)
+    return rounded(value, error, peak, a.format, underflow=False, reach=reach, exact=error == 0)
 
 
 def _mean(a: Tracked) -> Tracked:
@@ -332,7 +332,7 @@ def _mean(a: Tracked) -> Tracked:
     peak = np.max(a.peak, initial=0)
     peak = np.where(total.peak > FORMATS[a.format.accumulator].max, total.peak, peak)
     reach = total.reach.over(count := np.asarray(a.size), count)
-    return _result(total.value / count, total.error / count, peak, a.format, units=2, reach=reach)
+    return rounded(total.value / count, total.error / count, peak, a.format, units=2, reach=reach)
 
 
 def _max(a: Tracked, axis: Any = None, keepdims: bool = False) -> Tracked:
@@ -362,7 +362,7 @@ def _scatter(a: Tracked, index: Any, shape: tuple[int, ...]) -> Tracked:
     reach = Reach(added(a.reach.largest), smallest).joined(np.abs(value), error)
     if a.format.accumulator == a.format.name or np.max(terms, initial=0) <= 1:
         return Tracked(value, np.where(np.isfinite(value), error, 0), peak, reach, a.format)
-    return _result(value, error, peak, a.format, underflow=False, reach=reach)
+    return rounded(value, error, peak, a.format, underflow=False, reach=reach)
 
 
 UFUNCS: dict[np.ufunc, Callable[..., Tracked]] = {

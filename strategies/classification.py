@@ -12,8 +12,8 @@ from reference import Array, Format
 
 from .case import Case
 from .chunking import chunkings
-from .kept import FLAG, one_of, up_to
 from .labels import indices, label_sets, signs
+from .made_once import FLAG, sampled, up_to
 from .passed_options import build
 from .shapes import BATCHES, TAILS, Shape, class_counts, classified
 from .values import log_probabilities, probabilities, reals
@@ -35,7 +35,7 @@ POISONS = st.sampled_from((None, None, np.nan, np.inf, -np.inf))
 @st.composite
 def _labels(draw: st.DrawFn, shape: Shape, classes: int) -> tuple[Array, dict[str, Any]]:
     """Labels, and the ignore_index they use if not the default: inside or outside the class range."""
-    ignored = draw(one_of((None, -100, -1, 0, classes - 1, classes + 5)))
+    ignored = draw(sampled((None, -100, -1, 0, classes - 1, classes + 5)))
     if ignored is None:
         return draw(indices(shape, classes)), {}
     labels = draw(indices(shape, classes, extra=(ignored,)))
@@ -159,7 +159,7 @@ def multilabel_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> C
 def multilabel_soft_margin_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
     """Logits and 0/1 targets of (N, C), and of the (C) and (N, D, C) that torch also takes."""
     rows = draw(_rows())
-    shape = draw(one_of((rows, rows, rows, rows, rows, rows, (2, 3, 4), (1, 1, 1))))
+    shape = draw(sampled((rows, rows, rows, rows, rows, rows, (2, 3, 4), (1, 1, 1))))
     operands = {"input": draw(reals(format, shape)), "target": draw(signs(shape, zero=True))}
     options: dict[str, Any] = {"weight": weights(format, shape[-1:])}
     return build(draw, "multilabel_soft_margin_loss", format, reduction, operands, options)

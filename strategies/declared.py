@@ -14,8 +14,8 @@ from reference import Array, Format
 from .arguments import Choice, Fit, Number, Signature, Tensor
 from .case import Case
 from .domains import Interval, Lengths, Members
-from .kept import one_of
 from .labels import indices, label_sets, members
+from .made_once import sampled
 from .passed_options import build
 from .shapes import BATCHES, CLASSES, Shape, elementwise, pairs
 from .signatures import SIGNATURES
@@ -77,13 +77,13 @@ def _of_any_shape(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shap
 
 def _in_layouts(draw: st.DrawFn, form: Signature) -> tuple[dict[str, list[Shape]], dict[str, int]]:
     """Shapes of a form that has layouts, batched or not, and how long the axis of each letter is."""
-    layout = draw(one_of((*form.layouts[1:], *form.layouts)))
+    layout = draw(sampled((*form.layouts[1:], *form.layouts)))
     axes = {name: form.axes(name, layout).split() for name in form.tensors}
     sizes: dict[str, int] = {}
     for letter in sorted({letter for letters in axes.values() for letter in letters}):
         most = MOST // max(1, math.prod(sizes.values()))
         fitting = [length for length in LENGTHS.get(letter, FEATURES) if length <= most]
-        sizes[letter] = draw(one_of(tuple(fitting) or (1,)))
+        sizes[letter] = draw(sampled(tuple(fitting) or (1,)))
     return {name: [tuple(sizes[letter] for letter in letters)] for name, letters in axes.items()}, sizes
 
 

@@ -17,7 +17,7 @@ from reference import FORMATS, Array, Format, promoted
 from .arguments import Tensor, indexes
 from .case import Case, is_real
 from .domains import Members
-from .kept import FLAG
+from .made_once import FLAG
 from .signatures import SIGNATURES, form_of
 from .values import reals
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reference import Array, Format
 
 from .case import Case, Distance
-from .kept import FLAG
 from .labels import signs
+from .made_once import FLAG
 from .passed_options import build
 from .shapes import vectors
 from .values import reals

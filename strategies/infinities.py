@@ -14,7 +14,7 @@ from reference import Array
 
 from .arguments import Number, Signature, Tensor
 from .case import Case, is_real
-from .kept import one_of, up_to
+from .made_once import sampled, up_to
 from .signatures import SIGNATURES
 
 PERIOD = 7
@@ -65,7 +65,7 @@ def with_infinities(draw: st.DrawFn, cases: st.SearchStrategy[Case], *, rarely: 
     possible = endless(case)
     if not possible or draw(up_to(rarely)) < rarely:
         return case
-    name = draw(one_of(tuple(sorted(possible))))
+    name = draw(sampled(tuple(sorted(possible))))
     x: Any = case.arguments[name]
     if not isinstance(x, np.ndarray):
         return case.replacing(**{name: draw(st.sampled_from(possible[name]))})

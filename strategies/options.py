@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from .arguments import Number, Tensor
 from .case import Case
 from .domains import Interval
-from .kept import FLAG, one_of, up_to
+from .made_once import FLAG, sampled, up_to
 from .signatures import form_of
 
 # Of a number that is declared as real; an integer is documented as an int.
@@ -83,7 +83,7 @@ def with_option_types(draw: st.DrawFn, cases: st.SearchStrategy[Case], *, rarely
     if not number_options(case) or draw(up_to(rarely)) < rarely:
         return case
     possible = retyped(case)
-    first = draw(one_of(tuple(sorted(possible))))
+    first = draw(sampled(tuple(sorted(possible))))
     chosen = {
         name: draw(st.sampled_from(values))
         for name, values in possible.items()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reference import Format
 
 from .case import Case
-from .kept import up_to
+from .made_once import up_to
 
 
 @cache

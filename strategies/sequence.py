@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from reference import Array, Format
 
 from .case import Case
-from .kept import FLAG, one_of, up_to
 from .labels import dtypes
+from .made_once import FLAG, sampled, up_to
 from .passed_options import build
 from .values import choices, log_probabilities
 
@@ -59,7 +59,7 @@ def ctc_loss(draw: st.DrawFn, format: Format, reduction: str) -> Case:
         batch = 1
     if classes == 1:
         longest = 0
-    blank = draw(one_of((0, 0, classes - 1, classes // 2)))
+    blank = draw(sampled((0, 0, classes - 1, classes // 2)))
 
     labels = [label for label in range(classes) if label != blank]
     padded = draw(choices((batch, longest), labels or [0]))

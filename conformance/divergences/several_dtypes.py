@@ -114,7 +114,7 @@ def _of_one_type(mismatch: Mismatch) -> Mismatch:
     """The same numbers, as of a call whose arguments all have the type of the result."""
 
     def of_one_type(case: Case) -> Case:
-        # The same object each time, of which is kept what formulas give.
+        # The same object each time: results of formulas are kept by the identity of the case.
         same: Case = kept(("of one type", id(case)), case, lambda: replace(case, dtypes={}))
         return same
 

@@ -52,19 +52,12 @@ def gaussian_in_forward_mode(
     return reduce(loss + 0.5 * np.log(2 * number(PI, input)) if full else loss, reduction)
 
 
-def gaussian_without_clamp(
-    input: Any,
-    target: Any,
-    var: Any,
-    full: bool = False,
-    eps: float = 1e-6,
-    reduction: str = "mean",
-) -> Any:
+def gaussian_without_clamp(**arguments: Any) -> Any:
     """Gaussian loss whose eps is nan and clamps nothing.
 
     Source: torch.clamp, which compares and so ignored a bound of nan.
     """
-    return gaussian_in_forward_mode(input, target, var, full, 0.0, reduction)
+    return gaussian_in_forward_mode(**{**arguments, "eps": 0.0})
 
 
 def _x_log_y(x: Any, y: Any) -> Any:

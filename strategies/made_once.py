@@ -17,6 +17,6 @@ def up_to(most: int) -> st.SearchStrategy[int]:
 
 
 @cache
-def one_of(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+def sampled(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     """One of some shapes, integers or words. Shrinks to the first."""
     return st.sampled_from(values)
