@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 BROKEN = """
 import itertools, torch, torch.nn.functional as F
 from conformance import divergences, losses
-from conformance.divergences import outcomes, record
+from conformance.divergences import divergence, outcomes
 from conformance.session import session
 from meta_tests.python_device import KERNELS
 
@@ -44,7 +44,7 @@ def changed(name, change):
 
 def on_record(loss, device):
     twice = outcomes.Computes({loss: lambda *a, **k: 2 * losses.LOSSES[loss].oracle(*a, **k)})
-    witnesses = (record.Witness(loss, "0.0", 0.0, 1.0),)
+    witnesses = (divergence.Witness(loss, "0.0", 0.0, 1.0),)
     name, told = f"{loss}-on-{device}", "it is doubled"
     return divergences.Divergence(name, "accuracy", "ordinary", twice, told, witnesses, devices=(device,))
 
