@@ -196,7 +196,10 @@ SHOWN: dict[str, dict[str, Any]] = {
     "linear_cross_entropy-options-warning": {**CHUNKED, "label_smoothing": 0.5},
     "multi_margin_loss-meta-backward": {"input": ONE, "target": LABEL},
     "multilabel_margin_loss-meta-backward": {"input": ONE, "target": np.array([[0, 1]])},
-    "multi_margin_loss-bool-margin": {"input": ONE, "target": LABEL, "margin": True},
+    **{
+        f"multi_margin_loss-bool-margin{suffix}": {"input": ONE, "target": LABEL, "margin": True}
+        for suffix in ("", "-not-implemented")
+    },
     "multi_margin_loss-ways-overflow": {**HINGES, "target": np.zeros(3, np.int64)},
     "multilabel_margin_loss-ways-overflow": {**HINGES, "target": np.array([[0, 0]] * 3)},
     "multi_margin_loss-ways-shape": {"input": ONE[0], "target": np.array(0), "reduction": "none"},
